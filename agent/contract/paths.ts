@@ -1,0 +1,17 @@
+/** Where mojabox keeps things on a node. Everything it writes lies under these, or is journaled by the step that wrote it. */
+export const NODE_PATHS = {
+  root: '/var/lib/mojabox',
+  executable: '/var/lib/mojabox/bin/mojabox',
+  command: '/usr/local/bin/mojabox',
+  store: '/var/lib/mojabox/store',
+  secrets: '/var/lib/mojabox/secrets',
+  packages: '/var/lib/mojabox/packages',
+  deployments: '/var/lib/mojabox/deployments',
+  reports: '/var/lib/mojabox/reports',
+  journal: '/var/lib/mojabox/journal.ndjson',
+  node: '/var/lib/mojabox/node.json',
+  run: '/run/mojabox',
+  engineSocket: '/run/mojabox/engine.sock',
+  agentSocket: '/run/mojabox-agent/agent.sock',
+  agentUnit: '/etc/systemd/system/mojabox-agent.service',
+} as const

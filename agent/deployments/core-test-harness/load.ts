@@ -1,0 +1,71 @@
+import { parse } from 'yaml'
+import { z } from 'zod'
+import type { Artifact } from '../../../bundles/format/manifest.ts'
+import { artifactBlobs, type ReachableBlob } from '../../../bundles/format/read-artifact.ts'
+import type { NodeBundle } from '../../contract/step.ts'
+import { type Definition, parseDefinition, type Profile, profileOf } from './definition.ts'
+
+/** Everything of a bundle that planning needs, read and resolved: planning itself does no reading. */
+export interface LoadedDeployment {
+  definition: Definition
+  definitionText: string
+  profile: Profile
+  composeText: string
+  /** Text of each configuration file, by its path in the bundle. */
+  configTexts: Map<string, string>
+  /** Images of the profile, full references, each once. */
+  images: string[]
+  /** What the node keeps of the bundle besides packages: its manifest, the deployment's files, the images' manifests. */
+  keptBlobs: ReachableBlob[]
+  /** Packages of this distribution and architecture, with their blobs; undefined where the bundle has none. */
+  packages: { artifact: Artifact; blobs: ReachableBlob[] } | undefined
+}
+
+const ComposeFile = z.object({ services: z.record(z.string(), z.object({ image: z.string() })) })
+
+/** @throws MojaboxError when the bundle lacks a file, or the profile is unknown */
+export async function loadDeployment(
+  bundle: NodeBundle,
+  host: { profile: string; distribution: string; architecture: string },
+): Promise<LoadedDeployment> {
+  const readText = async (path: string) => (await bundle.readFile('core-test-harness', path)).toString()
+  const definitionText = await readText('deployment.yaml')
+  const definition = parseDefinition(definitionText)
+  const profile = profileOf(definition, host.profile)
+  const composeText = await readText(definition.compose)
+  const { services } = ComposeFile.parse(parse(composeText, { merge: true }))
+  const images = [...new Set(profile.services.map((name) => services[name]?.image ?? ''))]
+  const configs = definition.configs.filter((config) => config.services.some((name) => profile.services.includes(name)))
+  const configTexts = new Map<string, string>()
+  for (const config of configs) configTexts.set(config.file, await readText(config.file))
+  const { artifacts } = bundle.manifest
+  const kept = artifacts.filter(
+    (artifact) => artifact.kind === 'files' || (artifact.kind === 'image' && images.includes(artifact.name)),
+  )
+  const keptBlobs = await Promise.all(kept.map((artifact) => blobsOf(bundle, artifact)))
+  const packages = artifacts.find(
+    (artifact) =>
+      artifact.kind === 'packages' &&
+      artifact.name === host.distribution &&
+      artifact.platform?.architecture === host.architecture,
+  )
+  return {
+    definition,
+    definitionText,
+    profile,
+    composeText,
+    configTexts,
+    images,
+    // An image's layers belong to the runtime, not to the store.
+    keptBlobs: keptBlobs
+      .flat()
+      .filter((blob) => blob.role !== 'layer' || blob.artifacts.some(({ kind }) => kind === 'files')),
+    packages: packages && { artifact: packages, blobs: await blobsOf(bundle, packages) },
+  }
+}
+
+function blobsOf(bundle: NodeBundle, artifact: Artifact): Promise<ReachableBlob[]> {
+  return artifactBlobs(artifact, async (descriptor) =>
+    JSON.parse((await bundle.readBlob(descriptor.digest)).toString()),
+  )
+}

@@ -1,0 +1,60 @@
+import type { Facts } from '../../contract/facts.ts'
+import type { NodeBundle } from '../../contract/step.ts'
+import type { WorkOrder } from '../../contract/work-order.ts'
+import { bundleNeeds } from '../../preflight/bundle-needs.ts'
+import { DEFAULT_REQUIREMENTS, type Requirements } from '../../preflight/requirements.ts'
+import type { LoadedDeployment } from './load.ts'
+import { portOf } from './plan.ts'
+
+export interface HostNow {
+  facts: Facts
+  /** Image names Docker has there, in their full form. */
+  present: string[]
+  installDocker: boolean
+  /** Our own installation of Docker has begun. */
+  installing: boolean
+  /** What the store still has to take in. */
+  storeBytes: number
+}
+
+/** What this profile of this bundle asks of a host. */
+export function requirementsOf(
+  order: WorkOrder,
+  deployment: LoadedDeployment,
+  bundle: NodeBundle,
+  host: HostNow,
+): Requirements {
+  const { definition, profile, images } = deployment
+  const { manifest } = bundle
+  const published = Object.entries(definition.ports).filter(([, port]) => profile.services.includes(port.service))
+  const architectures = architecturesOf(manifest.artifacts, images)
+  const { architecture } = host.facts.cpu
+  const disk = bundleNeeds({
+    manifest,
+    images,
+    present: host.present,
+    architecture,
+    docker: host.facts.docker,
+    distribution: host.installDocker ? host.facts.os?.key : undefined,
+    dataBytes: profile.needs.dataBytes,
+    storeBytes: host.storeBytes,
+  })
+  return {
+    ...DEFAULT_REQUIREMENTS,
+    architectures,
+    cores: profile.needs.cores,
+    memoryBytes: profile.needs.memoryBytes,
+    disk: architectures.includes(architecture) ? disk : [],
+    ports: published.map(([name, { service }]) => ({ name, port: portOf(order, deployment, name), service })),
+    distributions: manifest.artifacts.filter(({ kind }) => kind === 'packages').map(({ name }) => name),
+    docker: { ...DEFAULT_REQUIREMENTS.docker, installing: host.installing },
+    loopbackHosts: [...DEFAULT_REQUIREMENTS.loopbackHosts, ...profile.services],
+  }
+}
+
+/** Those for which the bundle has every image of the profile. */
+function architecturesOf(artifacts: NodeBundle['manifest']['artifacts'], images: string[]): string[] {
+  const carried = artifacts.filter(({ kind, name }) => kind === 'image' && images.includes(name))
+  const single = carried.flatMap(({ platform }) => (platform ? [platform.architecture] : []))
+  return single.length === carried.length ? [...new Set(single)] : DEFAULT_REQUIREMENTS.architectures
+}

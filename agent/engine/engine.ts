@@ -1,0 +1,121 @@
+import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
+import type { Emit, PlannedStep } from '../contract/events.ts'
+import type { Step, StepContext, StepHandler } from '../contract/step.ts'
+import type { Journal } from './journal.ts'
+
+/** Finds the handler of a step kind; unknown kinds are a bug. */
+export type Handlers = (kind: string) => StepHandler<unknown>
+
+/** What a run would do: the same observation as a run, without `apply`. */
+export async function planSteps(steps: Step[], handlers: Handlers, context: StepContext): Promise<PlannedStep[]> {
+  const planned: PlannedStep[] = []
+  for (const step of steps) {
+    const handler = handlers(step.kind)
+    // A step that cannot be observed yet (its ground is laid by an earlier one) has still to be done.
+    const done = await handler.isDone(context, step.params).catch(() => false)
+    planned.push({ id: step.id, kind: step.kind, title: handler.describe(step.params), done })
+  }
+  return planned
+}
+
+/**
+ * Brings every step to done, in order: observe, journal, apply, observe again.
+ * @returns how many steps changed something
+ * @throws MojaboxError of the first step that fails; what was done stays and a re-run goes on from there
+ */
+export async function applySteps(
+  steps: Step[],
+  handlers: Handlers,
+  context: (step: Step) => StepContext,
+  journal: Journal,
+  emit: Emit,
+): Promise<number> {
+  let changed = 0
+  for (const [index, step] of steps.entries()) {
+    const handler = handlers(step.kind)
+    const title = handler.describe(step.params)
+    const stepContext = context(step)
+    stepContext.signal.throwIfAborted()
+    const startedAt = Date.now()
+    emit({ type: 'step-started', id: step.id, title, index, count: steps.length })
+    try {
+      const applied = await applyOne(step, handler, stepContext, journal)
+      if (applied) changed += 1
+      emit({ type: 'step-done', id: step.id, title, changed: applied, seconds: secondsSince(startedAt) })
+    } catch (error) {
+      if (stepContext.signal.aborted) throw stepContext.signal.reason
+      const failure = inStep(title, error)
+      await journal.append({ run: stepContext.order.run, phase: 'failed', step, error: failure.message })
+      emit({ type: 'step-failed', id: step.id, title, error: failure.facts })
+      throw failure
+    }
+  }
+  return changed
+}
+
+async function applyOne(
+  step: Step,
+  handler: StepHandler<unknown>,
+  context: StepContext,
+  journal: Journal,
+): Promise<boolean> {
+  if (await handler.isDone(context, step.params)) return false
+  const before = (await handler.before?.(context, step.params)) ?? null
+  await journal.append({ run: context.order.run, phase: 'before', step, before })
+  await handler.apply(context, step.params)
+  if (!(await handler.isDone(context, step.params))) {
+    throw new MojaboxError({
+      code: 'step-unsettled',
+      kind: 'step',
+      message: `${handler.describe(step.params)}: done, but not seen as done afterwards`,
+      next: 'run the same command again; if it stays so, `mojabox status` and the journal on the node say more',
+    })
+  }
+  await journal.append({ run: context.order.run, phase: 'after', step })
+  return true
+}
+
+/**
+ * Takes back what the journal says was applied, last first.
+ * @returns how many steps were undone
+ */
+export async function undoSteps(
+  handlers: Handlers,
+  context: (step: Step) => StepContext,
+  journal: Journal,
+  emit: Emit,
+): Promise<number> {
+  const applied = journal.applied().reverse()
+  for (const [index, { step, before }] of applied.entries()) {
+    const handler = handlers(step.kind)
+    const title = `undo: ${handler.describe(step.params)}`
+    const stepContext = context(step)
+    stepContext.signal.throwIfAborted()
+    const startedAt = Date.now()
+    emit({ type: 'step-started', id: step.id, title, index, count: applied.length })
+    try {
+      await handler.undo?.(stepContext, step.params, before)
+      await journal.append({ run: stepContext.order.run, phase: 'undone', step })
+      emit({ type: 'step-done', id: step.id, title, changed: true, seconds: secondsSince(startedAt) })
+    } catch (error) {
+      if (stepContext.signal.aborted) throw stepContext.signal.reason
+      const failure = inStep(title, error)
+      emit({ type: 'step-failed', id: step.id, title, error: failure.facts })
+      throw failure
+    }
+  }
+  return applied.length
+}
+
+function inStep(title: string, error: unknown): MojaboxError {
+  if (error instanceof MojaboxError) return error
+  const facts = factsOf(error)
+  return new MojaboxError(
+    { ...facts, code: 'step-failed', kind: 'step', message: `${title}: ${facts.message}` },
+    { cause: error },
+  )
+}
+
+function secondsSince(startedAt: number): number {
+  return Math.round(Date.now() - startedAt) / 1000
+}

@@ -1,0 +1,117 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { MojaboxError } from '../../../bundles/format/error.ts'
+import type { StepContext, StepHandler } from '../../contract/step.ts'
+import {
+  actualHashes,
+  type ComposeContainer,
+  composeArgv,
+  listContainers,
+  PROJECT,
+  wantedHashes,
+} from '../../runtimes/compose.ts'
+import { redact } from '../../store/secrets.ts'
+
+export interface ComposeParams {
+  title: string
+  /** The rendered project: `compose.yaml` and `.env` lie there. */
+  folder: string
+  /** The services that must run and be healthy. */
+  services: string[]
+  /** The services that run once and must have ended well. */
+  jobs: string[]
+  waitSeconds: number
+}
+
+/** A health check asks every few seconds: looking more often than this only costs. */
+const LOOK_EVERY_MS = 500
+
+/** Compose services up and healthy. */
+export const compose: StepHandler<ComposeParams> = {
+  describe: (params) => params.title,
+
+  async isDone(context, params) {
+    const [wanted, actual, containers] = await Promise.all([
+      wantedHashes(context.run, params.folder),
+      actualHashes(context.run),
+      listContainers(context.run),
+    ])
+    const current = [...params.services, ...params.jobs].every((name) => wanted.get(name) === actual.get(name))
+    return current && unsettled(params, containers).length === 0
+  },
+
+  async apply(context, params) {
+    const up = ['up', '--detach', '--no-build', '--pull', 'never', '--quiet-pull', ...params.services]
+    const started = context.run(composeArgv(params.folder, ...up), { timeoutMs: params.waitSeconds * 1000 })
+    // Compose waits for dependencies itself; a failure there is told with the container's own last words below.
+    const outcome = await started.then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    await waitUntilSettled(context, params, outcome)
+  },
+
+  async undo(context) {
+    const volumes = context.order.deleteData ? ['--volumes'] : []
+    await context.run(['docker', 'compose', '-p', PROJECT, 'down', '--remove-orphans', '--timeout', '20', ...volumes], {
+      timeoutMs: 180_000,
+    })
+  },
+}
+
+function unsettled(params: ComposeParams, containers: ComposeContainer[]): string[] {
+  const of = (name: string) => containers.find((container) => container.service === name)
+  const services = params.services.filter((name) => {
+    const found = of(name)
+    return found?.state !== 'running' || (found.health !== '' && found.health !== 'healthy')
+  })
+  const jobs = params.jobs.filter((name) => {
+    const found = of(name)
+    return found?.state !== 'exited' || found.exitCode !== 0
+  })
+  return [...services, ...jobs]
+}
+
+async function waitUntilSettled(context: StepContext, params: ComposeParams, upFailure: unknown): Promise<void> {
+  const until = Date.now() + params.waitSeconds * 1000
+  const total = params.services.length + params.jobs.length
+  for (;;) {
+    const containers = await listContainers(context.run)
+    const waiting = unsettled(params, containers)
+    context.progress(total - waiting.length, total, 'items', waiting.join(', '))
+    if (waiting.length === 0) return
+    const stopped = containers.find(
+      (container) => waiting.includes(container.service) && container.state === 'exited' && container.exitCode !== 0,
+    )
+    if (stopped || upFailure || Date.now() > until) throw await notUp(context, params, waiting, stopped, upFailure)
+    await delay(LOOK_EVERY_MS, undefined, { signal: context.signal })
+  }
+}
+
+async function notUp(
+  context: StepContext,
+  params: ComposeParams,
+  waiting: string[],
+  stopped: ComposeContainer | undefined,
+  cause: unknown,
+): Promise<MojaboxError> {
+  const subject = stopped?.service ?? waiting[0] ?? ''
+  const { stdout, stderr } = await context.run(
+    composeArgv(params.folder, 'logs', '--no-color', '--no-log-prefix', '--tail', '15', subject),
+    {
+      okCodes: [0, 1],
+    },
+  )
+  const words = (await redact(`${stdout}${stderr}`)).trim()
+  const compose = cause instanceof MojaboxError ? `${cause.facts.found ?? cause.message}\n` : ''
+  return new MojaboxError(
+    {
+      code: 'service-not-healthy',
+      kind: 'step',
+      message: `${subject} did not come up`,
+      found: `${compose}waiting for ${waiting.join(', ')}; last words of ${subject}:\n${words}`,
+      needed: `all of ${[...params.services, ...params.jobs].join(', ')} healthy within ${params.waitSeconds} s`,
+      next: `see \`docker logs ${PROJECT}-${subject}-1\` on the node, then run the same command again`,
+    },
+    { cause },
+  )
+}

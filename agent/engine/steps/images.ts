@@ -1,0 +1,91 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import pLimit from 'p-limit'
+import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
+import {
+  type DockerImage,
+  familiarName,
+  listImages,
+  pullImage,
+  removeImage,
+  splitReference,
+  tagImage,
+} from '../../runtimes/docker.ts'
+import { type CarriedImage, carriedImages, imageContent } from '../../store/image-content.ts'
+import { serveMirror } from '../../store/mirror.ts'
+
+export interface ImagesParams {
+  /** Full references, as the bundle and the Compose file name them. */
+  names: string[]
+  /** In OCI terms, such as `amd64`. */
+  architecture: string
+}
+
+/** Images asked for at once: the first lever on the time a delivery takes (28 s to 19 s where measured). */
+const PULLS_AT_ONCE = 8
+
+/** Images in the Docker daemon: it pulls from the node's mirror, which asks the desk for what it lacks. */
+export const images: StepHandler<ImagesParams> = {
+  describe: (params) => `${params.names.length} images in Docker`,
+
+  async isDone(context, params) {
+    return (await missing(context, params)).length === 0
+  },
+
+  async before(context, params): Promise<Json> {
+    const there = await listImages(context.signal)
+    return Object.fromEntries(params.names.map((name) => [name, idOf(there, name) ?? null]))
+  },
+
+  async apply(context, params) {
+    await context.store.prepare()
+    const wanted = await missing(context, params)
+    const content = imageContent(context, wanted)
+    const mirror = await serveMirror(content)
+    const startBytes = context.arrivals.fetchedBytes
+    context.arrivals.onBytes = () =>
+      context.progress(context.arrivals.fetchedBytes - startBytes, content.totalBytes, 'bytes')
+    const limit = pLimit(PULLS_AT_ONCE)
+    try {
+      await Promise.all(wanted.map((image) => limit(() => deliver(image, mirror.address, context.signal))))
+    } finally {
+      context.arrivals.onBytes = () => {}
+      await mirror.close()
+      await content.settle()
+    }
+    if (!context.order.settings.keepBlobs)
+      await rm(join(context.store.root, 'ingest'), { recursive: true, force: true })
+  },
+
+  async undo(context, params, before) {
+    const earlier = before as Record<string, string | null>
+    const there = await listImages(context.signal).catch(() => [])
+    for (const name of params.names) {
+      const { repository, tag } = splitReference(name)
+      const id = idOf(there, name)
+      const previous = earlier[name]
+      if (!id || id === previous) continue
+      if (previous && there.some((image) => image.id === previous)) await tagImage(previous, repository, tag)
+      else await removeImage(familiarName(name)).catch(() => context.note(`${name} stays: something else uses it`))
+    }
+  },
+}
+
+async function missing(context: StepContext, params: ImagesParams): Promise<CarriedImage[]> {
+  const carried = await carriedImages(context, params.names, params.architecture)
+  const there = await listImages(context.signal)
+  return carried.filter((image) => !image.ids.some((id) => id === idOf(there, image.name)))
+}
+
+function idOf(there: DockerImage[], name: string): string | undefined {
+  return there.find((image) => image.tags.includes(familiarName(name)))?.id
+}
+
+/** Pulled under the mirror's name, given its own, and the mirror's taken away again. */
+async function deliver(image: CarriedImage, mirror: string, signal: AbortSignal): Promise<void> {
+  const { repository, tag } = splitReference(image.name)
+  const mirrored = `${mirror}/${repository}`
+  await pullImage(mirrored, tag, signal)
+  await tagImage(`${mirrored}:${tag}`, repository, tag)
+  await removeImage(`${mirrored}:${tag}`, true)
+}

@@ -1,0 +1,136 @@
+import { link, mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MojaboxError } from '../../../bundles/format/error.ts'
+import { ANNOTATIONS, Digest, OciManifest } from '../../../bundles/format/manifest.ts'
+import { NODE_PATHS } from '../../contract/paths.ts'
+import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
+import { type DockerTraces, observeTraces, removeTraces } from '../../runtimes/docker-traces.ts'
+
+export interface PackagesParams {
+  /** Such as `debian-13`. */
+  distribution: string
+  /** The packages artifact's manifest; its layers are the .deb files and their `Packages` index. */
+  artifact: Digest
+  /** What has to be installed; what they depend on follows. */
+  wanted: string[]
+}
+
+interface Before {
+  installed: string[]
+  traces: DockerTraces
+}
+
+/** Docker from the bundle's own packages: apt resolves among them and what the host has, and asks nobody else. */
+export const packages: StepHandler<PackagesParams> = {
+  describe: (params) => `packages ${params.wanted.join(', ')}`,
+
+  async isDone(context, params) {
+    const installed = await installedPackages(context)
+    return params.wanted.every((name) => installed.includes(name))
+  },
+
+  async before(context): Promise<Json> {
+    const before: Before = { installed: await installedPackages(context), traces: await observeTraces(context.run) }
+    return before as unknown as Json
+  },
+
+  async apply(context, params) {
+    const folder = await layOut(context, params)
+    await mendHalfInstalled(context)
+    const options = aptOptions(folder)
+    await context.run(['apt-get', ...options, 'update'], { timeoutMs: 120_000 })
+    const install = ['install', '-y', '--no-install-recommends', '--no-remove', ...params.wanted]
+    await context.run(['apt-get', ...options, ...install], {
+      timeoutMs: 20 * 60_000,
+      env: { DEBIAN_FRONTEND: 'noninteractive' },
+    })
+    await rm(folder, { recursive: true, force: true })
+  },
+
+  async undo(context, params, before) {
+    const { installed, traces } = before as unknown as Before
+    const ours = (await debNames(context, params)).filter((name) => !installed.includes(name))
+    const now = await installedPackages(context, true)
+    const purge = ours.filter((name) => now.includes(name))
+    if (purge.length > 0) {
+      await mendHalfInstalled(context)
+      await context.run(['dpkg', '--purge', ...purge], {
+        timeoutMs: 10 * 60_000,
+        env: { DEBIAN_FRONTEND: 'noninteractive' },
+      })
+    }
+    await removeTraces(context.run, traces, context.order.deleteData)
+    await rm(join(NODE_PATHS.packages, params.distribution), { recursive: true, force: true })
+  },
+}
+
+/** The artifact's files under their own names, beside their index: a flat repository. */
+async function layOut(context: StepContext, params: PackagesParams): Promise<string> {
+  const folder = join(NODE_PATHS.packages, params.distribution)
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(join(folder, 'state', 'lists', 'partial'), { recursive: true })
+  await mkdir(join(folder, 'cache', 'archives', 'partial'), { recursive: true })
+  const { layers } = await packagesManifest(context, params)
+  for (const layer of layers) {
+    const name = layer.annotations?.[ANNOTATIONS.title] ?? ''
+    if (!/^[A-Za-z0-9][A-Za-z0-9.+~_%:-]*$/.test(name)) throw new Error(`package file name ${JSON.stringify(name)}`)
+    await link(context.store.blobPath(layer.digest), join(folder, name))
+  }
+  await writeFile(join(folder, 'sources.list'), `deb [trusted=yes] file:${folder} ./\n`)
+  return folder
+}
+
+/** apt on its own state and this one source; the host's configuration, lists and marks stay as they are. */
+function aptOptions(folder: string): string[] {
+  const options = {
+    'Dir::Etc::sourcelist': `${folder}/sources.list`,
+    'Dir::Etc::sourceparts': '/dev/null',
+    'Dir::State': `${folder}/state`,
+    'Dir::State::status': '/var/lib/dpkg/status',
+    'Dir::Cache': `${folder}/cache`,
+    'Acquire::Languages': 'none',
+    'APT::Sandbox::User': 'root',
+    'DPkg::Lock::Timeout': '300',
+    'Dpkg::Options::': '--force-confold',
+  }
+  return Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`])
+}
+
+/** An installation that was killed half-way leaves packages that dpkg must finish before anything else. */
+async function mendHalfInstalled(context: StepContext): Promise<void> {
+  const { stdout } = await context.run(['dpkg', '--audit'])
+  if (stdout.trim() === '') return
+  context.note('finishing a package installation that was interrupted')
+  await context.run(['dpkg', '--configure', '-a'], {
+    timeoutMs: 10 * 60_000,
+    okCodes: [0, 1],
+    env: { DEBIAN_FRONTEND: 'noninteractive' },
+  })
+}
+
+async function packagesManifest(context: StepContext, params: PackagesParams): Promise<OciManifest> {
+  const read = context.bundle?.readBlob ?? readFromStore(context)
+  return OciManifest.parse(JSON.parse((await read(params.artifact)).toString()))
+}
+
+function readFromStore(context: StepContext): (digest: Digest) => Promise<Buffer> {
+  return async (digest) => {
+    if (!(await stat(context.store.blobPath(digest)).catch(() => undefined))) {
+      throw new MojaboxError({ code: 'blob-missing', kind: 'bundle', message: `the store lacks ${digest}` })
+    }
+    return Buffer.concat(await context.store.read(digest).toArray())
+  }
+}
+
+async function debNames(context: StepContext, params: PackagesParams): Promise<string[]> {
+  const { layers } = await packagesManifest(context, params)
+  const titles = layers.map((layer) => layer.annotations?.[ANNOTATIONS.title] ?? '')
+  return titles.filter((title) => title.endsWith('.deb')).map((title) => title.split('_')[0] ?? '')
+}
+
+/** Names of the packages that are installed; with `any`, also those that dpkg knows in another state. */
+async function installedPackages(context: StepContext, any = false): Promise<string[]> {
+  const { stdout } = await context.run(['dpkg-query', '-W', '-f', '${db:Status-Abbrev} ${Package}\n'])
+  const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/))
+  return rows.filter(([status]) => (any ? status !== 'un' : status === 'ii')).map(([, name]) => name ?? '')
+}

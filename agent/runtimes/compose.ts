@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import type { RunCommand } from '../contract/step.ts'
+
+/** The Compose project of every hub that mojabox runs; its containers' names begin with it. */
+export const PROJECT = 'mojabox'
+
+export interface ComposeContainer {
+  name: string
+  service: string
+  /** `running`, `exited`, `restarting`, `created`, `paused`, `dead` */
+  state: string
+  /** `healthy`, `unhealthy`, `starting`, or empty where the service has no health check. */
+  health: string
+  exitCode: number
+  image: string
+}
+
+export function composeArgv(folder: string, ...rest: string[]): string[] {
+  return [
+    'docker',
+    'compose',
+    '--project-name',
+    PROJECT,
+    '--project-directory',
+    folder,
+    '-f',
+    `${folder}/compose.yaml`,
+    ...rest,
+  ]
+}
+
+/** The project's containers, running or not. */
+export async function listContainers(run: RunCommand): Promise<ComposeContainer[]> {
+  const label = 'com.docker.compose'
+  const format = ['{{.Names}}', `{{.Label "${label}.service"}}`, '{{.State}}', '{{.Status}}', '{{.Image}}'].join('\t')
+  const argv = ['docker', 'ps', '-a', '--no-trunc', '--filter', `label=${label}.project=${PROJECT}`, '--format', format]
+  const { stdout } = await run(argv)
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [name = '', service = '', state = '', status = '', image = ''] = line.split('\t')
+      return {
+        name,
+        service,
+        state,
+        health: /\((?:health: )?(healthy|unhealthy|starting)\)/.exec(status)?.[1] ?? '',
+        exitCode: Number(/Exited \((\d+)\)/.exec(status)?.[1] ?? 0),
+        image,
+      }
+    })
+}
+
+/** What each service of the project should be (Compose's own hash), by service. */
+export async function wantedHashes(run: RunCommand, folder: string): Promise<Map<string, string>> {
+  const { stdout } = await run(composeArgv(folder, 'config', '--hash', '*'))
+  return pairs(stdout, ' ')
+}
+
+/** What each service's container was made from, by service. */
+export async function actualHashes(run: RunCommand): Promise<Map<string, string>> {
+  const label = 'com.docker.compose'
+  const format = `{{.Label "${label}.service"}} {{.Label "${label}.config-hash"}}`
+  const { stdout } = await run([
+    'docker',
+    'ps',
+    '-a',
+    '--filter',
+    `label=${label}.project=${PROJECT}`,
+    '--format',
+    format,
+  ])
+  return pairs(stdout, ' ')
+}
+
+/** A short name for a text: changes when it does. */
+export function fingerprint(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16)
+}
+
+function pairs(text: string, separator: string): Map<string, string> {
+  const rows = text.split('\n').filter((line) => line.includes(separator))
+  return new Map(rows.map((line) => line.trim().split(separator) as [string, string]))
+}

@@ -1,0 +1,84 @@
+import { Agent, request } from 'undici'
+import { MojaboxError } from '../../bundles/format/error.ts'
+
+const SOCKET = '/var/run/docker.sock'
+/** A pull may wait a long time for the desk: the engine bounds it, not the socket. */
+const dispatcher = new Agent({ connect: { socketPath: SOCKET }, headersTimeout: 0, bodyTimeout: 0 })
+
+export interface DockerImage {
+  /** The configuration's digest in the classic store, the manifest's in the containerd store. */
+  id: string
+  /** Familiar names, such as `redis:8.0`. */
+  tags: string[]
+}
+
+/** Docker's short form of a full reference: `docker.io/library/redis:8.0` is `redis:8.0`. */
+export function familiarName(reference: string): string {
+  return reference.replace(/^docker\.io\//, '').replace(/^library\//, '')
+}
+
+async function call(method: 'GET' | 'POST' | 'DELETE', path: string, signal?: AbortSignal): Promise<string> {
+  try {
+    const response = await request(`http://docker${path}`, { method, dispatcher, ...(signal && { signal }) })
+    const text = await response.body.text()
+    if (response.statusCode < 400) return text
+    throw dockerError(`${method} ${path}`, `${response.statusCode} ${messageIn(text)}`)
+  } catch (error) {
+    if (error instanceof MojaboxError || signal?.aborted) throw error
+    throw dockerError(`${method} ${path}`, error instanceof Error ? error.message : String(error), error)
+  }
+}
+
+/** Images with a name; one request. */
+export async function listImages(signal?: AbortSignal): Promise<DockerImage[]> {
+  const images: { Id: string; RepoTags: string[] | null }[] = JSON.parse(await call('GET', '/images/json', signal))
+  return images.map((image) => ({ id: image.Id, tags: image.RepoTags ?? [] }))
+}
+
+/** Pulls `repository:tag`; the daemon retries a cut body by itself. @throws MojaboxError `docker-failed` */
+export async function pullImage(repository: string, tag: string, signal: AbortSignal): Promise<void> {
+  const query = new URLSearchParams({ fromImage: repository, tag })
+  const lines = (await call('POST', `/images/create?${query}`, signal)).trim().split('\n')
+  for (const line of lines) {
+    const { error } = JSON.parse(line) as { error?: string }
+    if (error) throw dockerError(`pulling ${repository}:${tag}`, error)
+  }
+}
+
+export async function tagImage(source: string, repository: string, tag: string): Promise<void> {
+  await call('POST', `/images/${encodeURIComponent(source)}/tag?${new URLSearchParams({ repo: repository, tag })}`)
+}
+
+/** Takes a name (or, with an ID, the image) away; parents stay when `keepParents`. */
+export async function removeImage(reference: string, keepParents = false): Promise<void> {
+  await call('DELETE', `/images/${encodeURIComponent(reference)}?noprune=${keepParents}`)
+}
+
+/** Splits `repository:tag`; the tag is what follows the last colon after the last slash. */
+export function splitReference(reference: string): { repository: string; tag: string } {
+  const colon = reference.lastIndexOf(':')
+  if (colon < reference.lastIndexOf('/')) return { repository: reference, tag: 'latest' }
+  return { repository: reference.slice(0, colon), tag: reference.slice(colon + 1) }
+}
+
+function messageIn(text: string): string {
+  try {
+    return String(JSON.parse(text).message)
+  } catch {
+    return text.slice(0, 500)
+  }
+}
+
+function dockerError(what: string, found: string, cause?: unknown): MojaboxError {
+  return new MojaboxError(
+    {
+      code: /no space left on device/.test(found) ? 'disk-full' : 'docker-failed',
+      kind: 'step',
+      message: `Docker refused: ${what}`,
+      found,
+      needed: 'a Docker daemon that answers on /var/run/docker.sock and has room for the images',
+      next: 'see `journalctl -u docker -n 50` and `df -h /var/lib/docker` on the node, then run the same command again',
+    },
+    { cause },
+  )
+}

@@ -1,0 +1,170 @@
+import { MojaboxError } from '../../bundles/format/error.ts'
+import type { Digest } from '../../bundles/format/manifest.ts'
+import { type Channel, DESK_SILENT_MS, type DeskMessage, linkLost, type NodeMessage } from '../contract/channel.ts'
+import type { Event } from '../contract/events.ts'
+import type { Fetch } from '../store/arrivals.ts'
+
+/** How long a run that needs the desk waits for it to come back, milliseconds. */
+export const DESK_WAIT_MS = 15 * 60 * 1000
+/** Events kept for a desk that comes back. */
+const KEPT_EVENTS = 5_000
+
+interface Transfer {
+  take: (bytes: Buffer) => Promise<void>
+  finish: (error?: unknown) => void
+}
+
+/**
+ * The node's end of the link to the desk. The link may be lost and another come in its place; a transfer then goes
+ * on from the byte it had, and events are told again from the start of the run.
+ */
+export class DeskLink {
+  #channel: Channel<DeskMessage, NodeMessage> | undefined
+  #lastHeardAt = 0
+  #nextId = 1
+  readonly #transfers = new Map<number, Transfer>()
+  readonly #events: Event[] = []
+  #arrived: (() => void)[] = []
+  onAbort: () => void = () => {}
+  onWaiting: (what: string) => void = () => {}
+
+  /** True while a desk is connected and was heard of lately. */
+  get alive(): boolean {
+    return this.#channel !== undefined && Date.now() - this.#lastHeardAt < DESK_SILENT_MS
+  }
+
+  get lastHeardMs(): number {
+    return Date.now() - this.#lastHeardAt
+  }
+
+  /** Takes a channel whose hello was read; an older one is dropped. */
+  attach(channel: Channel<DeskMessage, NodeMessage>, attached: boolean, protocol: number): void {
+    this.#channel?.destroy()
+    this.#channel = channel
+    this.#lastHeardAt = Date.now()
+    channel.onMessage = (message) => this.#hear(message)
+    channel.onData = async (id, bytes) => {
+      this.#lastHeardAt = Date.now()
+      await this.#transfers.get(id)?.take(bytes)
+    }
+    channel.send({ type: 'welcome', protocol, attached })
+    for (const event of this.#events) channel.send({ type: 'event', event })
+    channel.closed.then(() => {
+      if (this.#channel !== channel) return
+      this.#channel = undefined
+      for (const transfer of [...this.#transfers.values()]) transfer.finish(linkLost())
+    })
+    for (const wake of this.#arrived.splice(0)) wake()
+  }
+
+  tell(event: Event): void {
+    const last = this.#events.at(-1)
+    if (event.type === 'step-progress' && last?.type === 'step-progress' && last.id === event.id) this.#events.pop()
+    if (this.#events.length < KEPT_EVENTS) this.#events.push(event)
+    this.#channel?.send({ type: 'event', event })
+  }
+
+  /** Says goodbye and waits, at most `timeoutMs`, for the desk to hang up. */
+  async close(timeoutMs: number): Promise<void> {
+    const channel = this.#channel
+    if (!channel) return
+    channel.send({ type: 'bye' })
+    channel.end()
+    await Promise.race([channel.closed, new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())])
+    channel.destroy()
+  }
+
+  readonly fetch: Fetch = async (digest, offsetBytes, take, signal) => {
+    for (;;) {
+      const channel = await this.#whenConnected(digest, signal)
+      try {
+        await this.#transfer(channel, digest, offsetBytes(), take, signal)
+        return
+      } catch (error) {
+        if (!(error instanceof MojaboxError) || error.facts.code !== 'host-lost') throw error
+      }
+    }
+  }
+
+  #transfer(
+    channel: Channel<DeskMessage, NodeMessage>,
+    digest: Digest,
+    offset: number,
+    take: (bytes: Buffer) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      const finish = (error?: unknown) => {
+        if (!this.#transfers.delete(id)) return
+        signal.removeEventListener('abort', cancel)
+        if (error === undefined) resolve()
+        else reject(error)
+      }
+      const cancel = () => {
+        channel.send({ type: 'cancel', id })
+        finish(signal.reason)
+      }
+      const guardedTake = async (bytes: Buffer) => {
+        try {
+          await take(bytes)
+        } catch (error) {
+          channel.send({ type: 'cancel', id })
+          finish(error)
+        }
+      }
+      this.#transfers.set(id, { take: guardedTake, finish })
+      if (signal.aborted) return cancel()
+      signal.addEventListener('abort', cancel, { once: true })
+      channel.send({ type: 'get', id, digest, offset })
+    })
+  }
+
+  async #whenConnected(digest: Digest, signal: AbortSignal): Promise<Channel<DeskMessage, NodeMessage>> {
+    const until = Date.now() + DESK_WAIT_MS
+    while (!this.#channel) {
+      signal.throwIfAborted()
+      const left = until - Date.now()
+      if (left <= 0) throw deskGone(digest)
+      this.onWaiting(digest)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(done, Math.min(left, 60_000))
+        function done() {
+          clearTimeout(timer)
+          signal.removeEventListener('abort', done)
+          resolve()
+        }
+        signal.addEventListener('abort', done, { once: true })
+        this.#arrived.push(done)
+      })
+    }
+    return this.#channel
+  }
+
+  #hear(message: DeskMessage): void {
+    this.#lastHeardAt = Date.now()
+    if (message.type === 'abort') this.onAbort()
+    else if (message.type === 'end') this.#transfers.get(message.id)?.finish()
+    else if (message.type === 'missing') {
+      this.#transfers.get(message.id)?.finish(
+        new MojaboxError({
+          code: 'blob-missing',
+          kind: 'bundle',
+          message: message.message,
+          next: 'run `mojabox bundle verify` on the bundle',
+        }),
+      )
+    }
+  }
+}
+
+function deskGone(digest: Digest): MojaboxError {
+  return new MojaboxError({
+    code: 'desk-gone',
+    kind: 'host',
+    message: 'the desk did not come back',
+    found: `no connection for ${DESK_WAIT_MS / 60_000} minutes`,
+    needed: `the desk's bundle for ${digest}`,
+    next: 'run the same command again from the desk: it resumes',
+  })
+}

@@ -1,0 +1,63 @@
+import type { NodeBundle, RunCommand, Step } from '../contract/step.ts'
+import type { CheckResult } from '../contract/check.ts'
+import type { WorkOrder } from '../contract/work-order.ts'
+import { planAgent } from '../deployments/agent-steps.ts'
+import { type LoadedDeployment, loadDeployment } from '../deployments/core-test-harness/load.ts'
+import { planHub } from '../deployments/core-test-harness/plan.ts'
+import { requirementsOf } from '../deployments/core-test-harness/requirements.ts'
+import type { Journal } from '../engine/journal.ts'
+import { collectFacts } from '../facts/collect.ts'
+import { DISK_PATHS } from '../preflight/bundle-needs.ts'
+import { runChecks } from '../preflight/run-checks.ts'
+import { familiarName, listImages } from '../runtimes/docker.ts'
+import type { Store } from '../store/store.ts'
+
+interface Situation {
+  order: WorkOrder
+  bundle: NodeBundle
+  journal: Journal
+  command: RunCommand
+  store: Store
+  deskTimeMs: () => number
+}
+
+/** Facts, checks and steps of an install: the same for `check`, `plan` and `install`. Changes nothing. */
+export async function prepareInstall({ order, bundle, journal, command, store, deskTimeMs }: Situation): Promise<{
+  checks: CheckResult[]
+  steps: Step[]
+  /** This node's install ended well before, so a run that changes nothing finds a hub that was validated. */
+  settled: boolean
+}> {
+  const facts = await collectFacts({ run: command, paths: DISK_PATHS, deskTimeMs: deskTimeMs() })
+  const distribution = facts.os?.key ?? 'unknown'
+  const { architecture } = facts.cpu
+  const deployment = await loadDeployment(bundle, { profile: order.profile, distribution, architecture })
+  const installing = journal.applied().some(({ step }) => step.id === 'packages')
+  const installDocker = installing || !facts.docker?.installed
+  const needs = requirementsOf(order, deployment, bundle, {
+    facts,
+    present: await presentImages(deployment.images, facts.docker?.running === true),
+    installDocker,
+    installing,
+    storeBytes: await lackedBytes(store, deployment),
+  })
+  const checks = runChecks(facts, needs, order.skipChecks)
+  const steps = [
+    ...planHub(order, deployment, { architecture, distribution, installDocker }),
+    ...planAgent(order, bundle.manifest),
+  ]
+  const settled = journal.applied().some(({ step }) => step.id === 'agent')
+  return { checks, steps, settled }
+}
+
+async function presentImages(names: string[], running: boolean): Promise<string[]> {
+  const there = running ? await listImages().catch(() => []) : []
+  const tags = new Set(there.flatMap((image) => image.tags))
+  return names.filter((name) => tags.has(familiarName(name)))
+}
+
+async function lackedBytes(store: Store, { keptBlobs, packages }: LoadedDeployment): Promise<number> {
+  const blobs = [...keptBlobs, ...(packages?.blobs ?? [])]
+  const there = await Promise.all(blobs.map((blob) => store.sizeOf(blob.digest)))
+  return blobs.reduce((sum, blob, index) => sum + (there[index] === undefined ? blob.sizeBytes : 0), 0)
+}

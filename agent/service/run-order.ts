@@ -1,0 +1,221 @@
+import { rm } from 'node:fs/promises'
+import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
+import type { DeskMessage } from '../contract/channel.ts'
+import type { CheckResult } from '../contract/check.ts'
+import type { Emit, Event } from '../contract/events.ts'
+import { NODE_PATHS } from '../contract/paths.ts'
+import type { Report } from '../contract/report.ts'
+import type { NodeBundle, RunCommand, Step, StepContext } from '../contract/step.ts'
+import type { WorkOrder } from '../contract/work-order.ts'
+import { applySteps, planSteps, undoSteps } from '../engine/engine.ts'
+import { Journal } from '../engine/journal.ts'
+import { handlerOf } from '../engine/steps/registry.ts'
+import { createRunCommand } from '../runtimes/command.ts'
+import { Arrivals } from '../store/arrivals.ts'
+import { openNodeBundle } from '../store/node-bundle.ts'
+import { Store } from '../store/store.ts'
+import type { DeskLink } from './desk-link.ts'
+import { forgetNode } from './forget-node.ts'
+import { prepareInstall } from './prepare-install.ts'
+import { reenter } from './reentry.ts'
+import { askAgent, observeStatus, readNodeState } from './status.ts'
+import { loadReport, saveReport, validateApart } from './validation.ts'
+
+type Hello = Extract<DeskMessage, { type: 'hello' }>
+
+/** What every verb works with. */
+interface Run {
+  order: WorkOrder
+  emit: Emit
+  signal: AbortSignal
+  command: RunCommand
+  store: Store
+  arrivals: Arrivals
+  journal: Journal
+  bundle: NodeBundle | undefined
+  /** The desk's clock now, epoch milliseconds. */
+  deskTimeMs: () => number
+  context(step: Step): StepContext
+}
+
+/** Carries out one order, telling what happens; never throws: the last event says how it ended. */
+export async function runOrder(hello: Hello, link: DeskLink, signal: AbortSignal): Promise<void> {
+  const { order } = hello
+  const startedAt = Date.now()
+  const aheadMs = Date.parse(hello.deskTime) - startedAt
+  const emit: Emit = (body) => {
+    const event: Event = { ...body, at: new Date().toISOString(), host: order.host, run: order.run }
+    link.tell(event)
+  }
+  link.onWaiting = (what) => emit({ type: 'waiting-for-desk', what })
+  emit({ type: 'run-started', verb: order.verb, deployment: order.deployment, profile: order.profile })
+  let changed = 0
+  let failure: unknown
+  try {
+    const run = await begin(order, link, emit, signal, () => Date.now() + aheadMs)
+    changed = await VERBS[order.verb](run)
+  } catch (error) {
+    failure = signal.aborted ? signal.reason : error
+  }
+  const seconds = Math.round(Date.now() - startedAt) / 1000
+  if (failure === undefined) emit({ type: 'run-finished', outcome: 'done', changed, seconds })
+  else emit({ type: 'run-finished', outcome: 'failed', changed, seconds, error: factsOf(failure) })
+}
+
+async function begin(
+  order: WorkOrder,
+  link: DeskLink,
+  emit: Emit,
+  signal: AbortSignal,
+  deskTimeMs: () => number,
+): Promise<Run> {
+  const store = new Store(NODE_PATHS.store)
+  const arrivals = new Arrivals(store, link.fetch, signal)
+  const bundle = order.bundle && (await openNodeBundle(store, link.fetch, order.bundle, signal))
+  const command = createRunCommand(signal)
+  const run: Omit<Run, 'context'> = {
+    order,
+    emit,
+    signal,
+    command,
+    store,
+    arrivals,
+    journal: await Journal.open(NODE_PATHS.journal),
+    bundle: bundle || undefined,
+    deskTimeMs,
+  }
+  return { ...run, context: (step) => stepContext(run, step) }
+}
+
+function stepContext(run: Omit<Run, 'context'>, step: Step): StepContext {
+  return {
+    order: run.order,
+    signal: run.signal,
+    run: run.command,
+    bundle: run.bundle,
+    store: run.store,
+    arrivals: run.arrivals,
+    progress: (done, total, unit, note) =>
+      run.emit({ type: 'step-progress', id: step.id, done, total, unit, ...(note !== undefined && { note }) }),
+    note: (message) => run.emit({ type: 'note', level: 'info', message }),
+  }
+}
+
+/** How many steps changed something, by verb. */
+const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
+  async check(run) {
+    const { checks } = await prepare(run)
+    await leaveAsFound(run)
+    refuseFailed(checks)
+    return 0
+  },
+
+  async plan(run) {
+    const { checks, steps } = await prepare(run)
+    run.emit({
+      type: 'plan',
+      steps: await planSteps(steps, handlerOf, run.context({ id: 'plan', kind: '', params: null })),
+    })
+    await leaveAsFound(run)
+    refuseFailed(checks)
+    return 0
+  },
+
+  async install(run) {
+    const { checks, steps, settled } = await prepare(run)
+    if (checks.some((check) => check.status === 'fail')) {
+      await leaveAsFound(run)
+      refuseFailed(checks)
+    }
+    const changed = await applySteps(steps, handlerOf, run.context, run.journal, run.emit)
+    const recent = changed === 0 && settled ? await recentReport(run) : undefined
+    const report = recent ?? (await validateApart(reenter, run.order.levels, run.order.run, run.signal))
+    await tell(run, { ...report, checks, skippedChecks: run.order.skipChecks })
+    return changed
+  },
+
+  async validate(run) {
+    await tell(run, await validateApart(reenter, run.order.levels, run.order.run, run.signal))
+    return 0
+  },
+
+  async status(run) {
+    const state = await readNodeState()
+    if (!state) throw notInstalled(run.order)
+    run.emit({ type: 'status', status: (await askAgent()) ?? (await observeStatus(run.command, state)) })
+    return 0
+  },
+
+  async uninstall(run) {
+    const undone = await undoSteps(handlerOf, run.context, run.journal, run.emit)
+    await forgetNode(run.order.deleteData)
+    return undone
+  },
+}
+
+async function prepare(run: Run) {
+  if (!run.bundle) throw new Error(`${run.order.verb} without a bundle`)
+  const prepared = await prepareInstall({ ...run, bundle: run.bundle })
+  for (const result of prepared.checks) run.emit({ type: 'check', result })
+  return prepared
+}
+
+/** Where nothing is installed, nothing stays: the executable that was sent for this run goes again. */
+async function leaveAsFound(run: Run): Promise<void> {
+  if (run.journal.entries.length === 0) await rm(NODE_PATHS.root, { recursive: true, force: true })
+}
+
+function refuseFailed(checks: CheckResult[]): void {
+  const failed = checks.filter((check) => check.status === 'fail')
+  const first = failed[0]
+  if (!first) return
+  throw new MojaboxError({
+    code: 'check-failed',
+    kind: 'check',
+    message:
+      failed.length === 1
+        ? `a check failed: ${first.title}`
+        : `${failed.length} checks failed: ${failed.map((check) => check.id).join(', ')}`,
+    found: failed.map((check) => check.found).join('; '),
+    needed: failed.map((check) => check.needed).join('; '),
+    next: failed.map((check) => check.fix).join('; '),
+  })
+}
+
+/** The agent's own last report, when it is younger than its interval: nothing changed since, so it still holds. */
+async function recentReport(run: Run): Promise<Report | undefined> {
+  const maxAgeMs = run.order.settings.validateEverySeconds * 1000
+  const report = await loadReport(maxAgeMs)
+  const wanted = run.order.levels
+  const levels = report?.levels.map(({ level }) => level) ?? []
+  return report?.passed && report.bundle === run.order.bundle && wanted.every((level) => levels.includes(level))
+    ? report
+    : undefined
+}
+
+async function tell(run: Run, report: Report): Promise<void> {
+  await saveReport(report)
+  run.emit({ type: 'report', report })
+  if (report.passed) return
+  const failed = report.levels.flatMap(({ cases }) => cases.filter((entry) => entry.status === 'fail'))
+  const subjects = [...new Set(failed.map((entry) => entry.subject).filter(Boolean))]
+  throw new MojaboxError({
+    code: 'validation-failed',
+    kind: 'validation',
+    message: `validation failed: ${subjects.join(', ') || 'see the report'}`,
+    found: failed.map((entry) => `${entry.title}: ${entry.found}`).join('; '),
+    needed: failed.map((entry) => entry.needed).join('; '),
+    next: `see \`mojabox status\`${subjects[0] ? ` and \`docker logs mojabox-${subjects[0]}-1\` on the node` : ''}`,
+  })
+}
+
+function notInstalled(order: WorkOrder): MojaboxError {
+  return new MojaboxError({
+    code: 'not-installed',
+    kind: 'check',
+    message: `nothing is installed on ${order.host}`,
+    found: `no ${NODE_PATHS.node}`,
+    needed: 'a finished `mojabox install`',
+    next: 'mojabox install',
+  })
+}

@@ -1,0 +1,192 @@
+import { createHash, type Hash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { MojaboxError } from '../../bundles/format/error.ts'
+import type { Digest } from '../../bundles/format/manifest.ts'
+import type { Store } from './store.ts'
+
+/**
+ * Brings bytes of a blob from wherever they are (the desk), from `offsetBytes` on; `take` is awaited (back-pressure).
+ * Resolves after the last byte; a lost link is its business: it waits for the desk to come back and goes on.
+ */
+export type Fetch = (
+  digest: Digest,
+  offsetBytes: () => number,
+  take: (bytes: Buffer) => Promise<void>,
+  signal: AbortSignal,
+) => Promise<void>
+
+/** One blob on its way: readers follow the file while it grows. */
+export class Arrival {
+  readonly digest: Digest
+  readonly sizeBytes: number
+  readonly #path: string
+  #arrivedBytes = 0
+  #failure: unknown
+  #complete = false
+  #waiting: (() => void)[] = []
+  /** Settles when every byte is there and the digest is right. */
+  readonly done: Promise<void>
+
+  constructor(digest: Digest, sizeBytes: number, path: string, bring: (arrival: Arrival) => Promise<void>) {
+    this.digest = digest
+    this.sizeBytes = sizeBytes
+    this.#path = path
+    this.done = bring(this).then(
+      () => {
+        this.#complete = true
+        this.#wake()
+      },
+      (error) => {
+        this.#failure = error
+        this.#wake()
+        throw error
+      },
+    )
+    this.done.catch(() => {})
+  }
+
+  get arrivedBytes(): number {
+    return this.#arrivedBytes
+  }
+
+  advance(bytes: number): void {
+    this.#arrivedBytes += bytes
+    this.#wake()
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake()
+  }
+
+  /**
+   * The bytes from `offsetBytes`, as they arrive. The last piece is held back until the digest was checked, so a
+   * reader never has a whole blob that is wrong.
+   */
+  async *read(offsetBytes: number): AsyncGenerator<Buffer> {
+    let at = offsetBytes
+    let file: FileHandle | undefined
+    try {
+      while (at < this.sizeBytes) {
+        if (this.#failure) throw this.#failure
+        const ready = this.#complete ? this.sizeBytes : Math.min(this.#arrivedBytes, this.sizeBytes - 1)
+        if (at >= ready) {
+          await new Promise<void>((resolve) => this.#waiting.push(resolve))
+          continue
+        }
+        file ??= await open(this.#path, 'r')
+        const buffer = Buffer.allocUnsafe(Math.min(256 * 1024, ready - at))
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, at)
+        if (bytesRead === 0) throw new Error(`${this.digest} was taken away while it was read`)
+        at += bytesRead
+        yield buffer.subarray(0, bytesRead)
+      }
+    } finally {
+      await file?.close()
+    }
+  }
+}
+
+/** The blobs on their way into the store. A blob asked for twice travels once. */
+export class Arrivals {
+  readonly #store: Store
+  readonly #fetch: Fetch
+  readonly #signal: AbortSignal
+  readonly #open = new Map<Digest, Arrival>()
+  /** Bytes that came over the link in this run. */
+  fetchedBytes = 0
+  onBytes: () => void = () => {}
+
+  constructor(store: Store, fetch: Fetch, signal: AbortSignal) {
+    this.#store = store
+    this.#fetch = fetch
+    this.#signal = signal
+  }
+
+  get(digest: Digest, sizeBytes: number): Arrival {
+    const known = this.#open.get(digest)
+    if (known) return known
+    const arrival = new Arrival(digest, sizeBytes, this.#store.ingestPath(digest), (self) => this.#bring(self))
+    this.#open.set(digest, arrival)
+    arrival.done.catch(() => this.#open.delete(digest))
+    return arrival
+  }
+
+  /** Into the store for good. */
+  async keep(digest: Digest, sizeBytes: number): Promise<void> {
+    if ((await this.#store.sizeOf(digest)) !== undefined) return
+    await this.get(digest, sizeBytes).done
+    await this.#store.commit(digest)
+    this.#open.delete(digest)
+  }
+
+  /** The runtime has it: the bytes go (readers that still have the file open finish). */
+  async drop(digest: Digest): Promise<void> {
+    if (this.#open.delete(digest)) await this.#store.remove(digest)
+  }
+
+  async #bring(arrival: Arrival): Promise<void> {
+    const path = this.#store.ingestPath(arrival.digest)
+    const hash = createHash('sha256')
+    const had = await hashExisting(path, hash, arrival.sizeBytes)
+    const file = await open(path, had === 0 ? 'w' : 'r+')
+    try {
+      let at = had
+      if (had > 0) arrival.advance(had)
+      const take = async (bytes: Buffer) => {
+        if (at + bytes.length > arrival.sizeBytes) throw corrupt(arrival.digest, 'more bytes than its manifest says')
+        await file.write(bytes, 0, bytes.length, at)
+        hash.update(bytes)
+        at += bytes.length
+        this.fetchedBytes += bytes.length
+        arrival.advance(bytes.length)
+        this.onBytes()
+      }
+      if (at < arrival.sizeBytes) await this.#fetch(arrival.digest, () => at, take, this.#signal)
+      if (at !== arrival.sizeBytes) throw corrupt(arrival.digest, `${at} bytes instead of ${arrival.sizeBytes}`)
+      const found = hash.digest('hex')
+      if (`sha256:${found}` !== arrival.digest) {
+        await file.truncate(0)
+        throw corrupt(arrival.digest, `bytes with digest sha256:${found}`)
+      }
+    } catch (error) {
+      throw isNoSpace(error) ? noSpace(path, arrival.sizeBytes) : error
+    } finally {
+      await file.close()
+    }
+  }
+}
+
+/** Feeds what is already there into the hash and gives its length; a file that is too long starts again. */
+async function hashExisting(path: string, hash: Hash, sizeBytes: number): Promise<number> {
+  const found = (await stat(path).catch(() => undefined))?.size ?? 0
+  if (found === 0 || found > sizeBytes) return 0
+  for await (const piece of createReadStream(path)) hash.update(piece)
+  return found
+}
+
+function corrupt(digest: Digest, found: string): MojaboxError {
+  return new MojaboxError({
+    code: 'blob-corrupt',
+    kind: 'bundle',
+    message: `a blob arrived damaged: ${digest}`,
+    found,
+    needed: `bytes whose sha256 is ${digest.slice('sha256:'.length)}`,
+    next: 'run `mojabox bundle verify` on the bundle, then run the same command again',
+  })
+}
+
+function isNoSpace(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOSPC'
+}
+
+function noSpace(path: string, bytes: number): MojaboxError {
+  return new MojaboxError({
+    code: 'disk-full',
+    kind: 'step',
+    message: 'the disk is full',
+    found: `no space left for ${path}`,
+    needed: `${bytes} bytes`,
+    next: 'free some space on that file system, then run the same command again: it resumes',
+  })
+}

@@ -1,0 +1,108 @@
+import { MojaboxError } from '../../bundles/format/error.ts'
+import { type Descriptor, type Digest, MEDIA_TYPES, OciIndex, OciManifest } from '../../bundles/format/manifest.ts'
+import type { StepContext } from '../contract/step.ts'
+import type { MirrorBlob, MirrorContent } from './mirror.ts'
+
+/** An image of the bundle, resolved for one architecture. */
+export interface CarriedImage {
+  name: string
+  /** What a runtime may show as its ID: the configuration's digest, the manifest's, or the index's. */
+  ids: Digest[]
+  /** The descriptors the name leads to: the manifest, and before it the index if there is one. */
+  manifests: Descriptor[]
+  /** Configuration and layers. */
+  blobs: Descriptor[]
+}
+
+const INDEXES: string[] = [MEDIA_TYPES.index, MEDIA_TYPES.dockerList]
+
+/** @throws MojaboxError `image-not-in-bundle`, `platform-not-in-bundle` */
+export async function carriedImages(
+  context: Pick<StepContext, 'bundle'>,
+  names: string[],
+  architecture: string,
+): Promise<CarriedImage[]> {
+  return Promise.all(names.map((name) => carriedImage(context, name, architecture)))
+}
+
+async function carriedImage(
+  { bundle }: Pick<StepContext, 'bundle'>,
+  name: string,
+  architecture: string,
+): Promise<CarriedImage> {
+  const artifact = bundle?.manifest.artifacts.find((candidate) => candidate.kind === 'image' && candidate.name === name)
+  if (!bundle || !artifact) throw notCarried('image-not-in-bundle', `the bundle lacks the image ${name}`)
+  const read = async (digest: Digest): Promise<unknown> => JSON.parse((await bundle.readBlob(digest)).toString())
+  const manifests = [artifact.descriptor]
+  let chosen = artifact.descriptor
+  if (INDEXES.includes(chosen.mediaType)) {
+    const index = OciIndex.parse(await read(chosen.digest))
+    const match = index.manifests.find((entry) => entry.platform?.architecture === architecture)
+    if (!match) throw notCarried('platform-not-in-bundle', `the bundle has ${name}, but not for ${architecture}`)
+    chosen = match
+    manifests.push(chosen)
+  } else if (artifact.platform && artifact.platform.architecture !== architecture) {
+    throw notCarried(
+      'platform-not-in-bundle',
+      `the bundle has ${name} for ${artifact.platform.architecture}, not for ${architecture}`,
+    )
+  }
+  const manifest = OciManifest.parse(await read(chosen.digest))
+  const ids = [...new Set([manifest.config.digest, ...manifests.map((entry) => entry.digest)])]
+  return { name, ids, manifests, blobs: [manifest.config, ...manifest.layers] }
+}
+
+/** What the mirror may hand out while these images are delivered: their manifests, and their blobs as they arrive. */
+export function imageContent(
+  context: StepContext,
+  images: CarriedImage[],
+): MirrorContent & { totalBytes: number; settle(): Promise<void> } {
+  const blobs = new Map(images.flatMap((image) => image.blobs.map((blob) => [blob.digest, blob.size] as const)))
+  const manifests = new Map<string, Descriptor>()
+  for (const image of images) {
+    for (const entry of image.manifests) manifests.set(entry.digest, entry)
+    const top = image.manifests[0]
+    if (top) manifests.set(image.name, top)
+  }
+  const { keepBlobs } = context.order.settings
+  const kept = new Set<Digest>()
+  return {
+    totalBytes: [...blobs.values()].reduce((sum, size) => sum + size, 0),
+
+    async manifest(reference) {
+      const descriptor = manifests.get(reference)
+      if (!descriptor || !context.bundle) return undefined
+      return { descriptor, bytes: await context.bundle.readBlob(descriptor.digest) }
+    },
+
+    async blob(digest): Promise<MirrorBlob | undefined> {
+      const sizeBytes = blobs.get(digest)
+      if (sizeBytes === undefined) return undefined
+      if ((await context.store.sizeOf(digest)) === sizeBytes) {
+        return { sizeBytes, read: (offset) => context.store.read(digest, offset) }
+      }
+      const arrival = context.arrivals.get(digest, sizeBytes)
+      return {
+        sizeBytes,
+        read: (offset) => arrival.read(offset),
+        served: () => {
+          if (keepBlobs) kept.add(digest)
+          else void context.arrivals.drop(digest)
+        },
+      }
+    },
+
+    async settle() {
+      for (const digest of kept) await context.arrivals.keep(digest, blobs.get(digest) ?? 0)
+    },
+  }
+}
+
+function notCarried(code: string, message: string): MojaboxError {
+  return new MojaboxError({
+    code,
+    kind: 'bundle',
+    message,
+    next: 'see `mojabox bundle inspect` for what it has; build one with this profile and platform (`bundle build --profile … --platform …`)',
+  })
+}

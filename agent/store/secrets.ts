@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import writeFileAtomic from 'write-file-atomic'
+import { NODE_PATHS } from '../contract/paths.ts'
+
+const PLACEHOLDER = /\{\{secret:([a-z0-9-]+)\}\}/g
+
+export function secretPath(name: string): string {
+  return join(NODE_PATHS.secrets, name)
+}
+
+/** Makes the secret once: `bytes` random bytes as hexadecimal, readable by root alone. An existing one stays. */
+export async function makeSecret(name: string, bytes: number): Promise<void> {
+  await mkdir(NODE_PATHS.secrets, { recursive: true, mode: 0o700 })
+  await chmod(NODE_PATHS.secrets, 0o700)
+  await writeFileAtomic(secretPath(name), randomBytes(bytes).toString('hex'), { mode: 0o600 })
+}
+
+/** Replaces `{{secret:NAME}}` by what this node keeps under that name. @throws when it keeps none */
+export async function fillSecrets(text: string): Promise<string> {
+  const names = new Set([...text.matchAll(PLACEHOLDER)].map((match) => match[1] ?? ''))
+  const values = new Map<string, string>()
+  for (const name of names) values.set(name, await readFile(secretPath(name), 'utf8'))
+  return text.replace(PLACEHOLDER, (_, name: string) => values.get(name) ?? '')
+}
+
+/** The text with every secret of this node blotted out: for logs that leave it. */
+export async function redact(text: string): Promise<string> {
+  const names = await readdir(NODE_PATHS.secrets).catch(() => [])
+  const values = await Promise.all(names.map((name) => readFile(secretPath(name), 'utf8').catch(() => '')))
+  return values.filter((value) => value.length >= 8).reduce((rest, value) => rest.replaceAll(value, '***'), text)
+}

@@ -1,0 +1,64 @@
+import { createReadStream } from 'node:fs'
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PassThrough, type Readable } from 'node:stream'
+import type { BlobSource } from '../../bundles/format/blob-source.ts'
+import { MojaboxError } from '../../bundles/format/error.ts'
+import type { Digest } from '../../bundles/format/manifest.ts'
+
+/**
+ * The node's store: an OCI image layout. Complete blobs lie under `blobs/sha256`, those on their way under `ingest`;
+ * a blob is renamed into place only after its digest was checked, so what `sizeOf` finds can be trusted.
+ */
+export class Store implements BlobSource {
+  readonly root: string
+
+  constructor(root: string) {
+    this.root = root
+  }
+
+  blobPath(digest: Digest): string {
+    return join(this.root, 'blobs', 'sha256', digest.slice('sha256:'.length))
+  }
+
+  ingestPath(digest: Digest): string {
+    return join(this.root, 'ingest', digest.slice('sha256:'.length))
+  }
+
+  async prepare(): Promise<void> {
+    await mkdir(join(this.root, 'blobs', 'sha256'), { recursive: true })
+    await mkdir(join(this.root, 'ingest'), { recursive: true })
+    await writeFile(join(this.root, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
+  }
+
+  async sizeOf(digest: Digest): Promise<number | undefined> {
+    return (await stat(this.blobPath(digest)).catch(() => undefined))?.size
+  }
+
+  read(digest: Digest, offsetBytes = 0): Readable {
+    const out = new PassThrough()
+    const file = createReadStream(this.blobPath(digest), { start: offsetBytes })
+    file.on('error', (cause) =>
+      out.destroy(
+        new MojaboxError({ code: 'blob-missing', kind: 'bundle', message: `${digest} is not in the store` }, { cause }),
+      ),
+    )
+    return file.pipe(out)
+  }
+
+  /** Moves a checked blob into place. */
+  async commit(digest: Digest): Promise<void> {
+    await rename(this.ingestPath(digest), this.blobPath(digest))
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await rm(this.blobPath(digest), { force: true })
+    await rm(this.ingestPath(digest), { force: true })
+  }
+
+  /** Digests of the complete blobs. */
+  async list(): Promise<Digest[]> {
+    const names = await readdir(join(this.root, 'blobs', 'sha256')).catch(() => [])
+    return names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((name): Digest => `sha256:${name}`)
+  }
+}

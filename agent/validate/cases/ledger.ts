@@ -1,0 +1,201 @@
+import { randomInt, randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ReportCase } from '../../contract/report.ts'
+import { decimalOf, type Funds, type LedgerAccount, unitsOf } from '../../deployments/core-test-harness/ledger-api.ts'
+import { type CaseAbout, type Finding, fail, pass, reportCase, skip } from '../case.ts'
+import type { CaseGroup, ValidateContext } from '../context.ts'
+import { query } from '../database.ts'
+
+/**
+ * Moves a little money in and out of the first test DFSP's settlement account, through the admin API, Kafka, the handler
+ * and the database. In comes first: a run that is cut short leaves the account with more, never with less, so it can be
+ * repeated for ever. Every order is sent twice and must be carried out once.
+ */
+export const ledger: CaseGroup = {
+  name: 'ledger',
+  level: 'ledger',
+  async run(context) {
+    const cases: ReportCase[] = []
+    const move = new Move(context)
+    for (const [about, look] of steps(context, move)) {
+      cases.push(await reportCase(about, context.signal, async () => hindrance(context, cases) ?? look()))
+    }
+    return cases
+  },
+}
+
+function steps(context: ValidateContext, move: Move): [CaseAbout, () => Promise<Finding>][] {
+  const { ledger: api, provisioning, consumerGroups } = context.profile
+  const handler = consumerGroups.find(({ group }) => group === provisioning.fundsIn.group)?.service ?? api.service
+  const name = provisioning.participants[0]?.name ?? ''
+  const amount = `${decimalOf(move.units)} ${context.currency}`
+  const about = (id: string, title: string, needed: string, subject: string): CaseAbout => ({
+    id: `ledger:${id}`,
+    title,
+    needed,
+    subject,
+  })
+  return [
+    [
+      about('account', `test DFSP ${name} has its account`, `an account in ${context.currency}`, api.service),
+      () => move.findAccount(name),
+    ],
+    [about('funds-in', `funds come in to ${name}`, `exactly ${amount} more`, handler), () => move.fundsIn()],
+    [
+      about('funds-out', `funds go out of ${name}`, `exactly ${amount} less, and committed`, handler),
+      () => move.fundsOut(),
+    ],
+    [
+      about(
+        'once',
+        'each order was carried out once, though sent twice',
+        'one change each, and the balance as before',
+        handler,
+      ),
+      () => move.once(),
+    ],
+  ]
+}
+
+/** Money is not put at risk in a hub that is known to be broken, and a step without the one before says nothing. */
+function hindrance(context: ValidateContext, cases: ReportCase[]): Finding | undefined {
+  if (context.failed.length > 0) return skip(`not tried: ${[...new Set(context.failed)].join(', ')} failed`)
+  const last = cases.at(-1)
+  return last === undefined || last.status === 'pass' ? undefined : skip(`not tried: ${last.title}: ${last.status}`)
+}
+
+class Move {
+  /** Two decimals at most: central-ledger keeps four of a balance but two of a change. Never twice the same in a row. */
+  readonly units = BigInt(randomInt(101, 200)) * 100n
+  private readonly context: ValidateContext
+  private participant = ''
+  private account: LedgerAccount | undefined
+  private readonly inward = randomUUID()
+  private readonly outward = randomUUID()
+
+  constructor(context: ValidateContext) {
+    this.context = context
+  }
+
+  async findAccount(name: string): Promise<Finding> {
+    this.participant = name
+    if (!(await this.context.ledger.accountTypes(this.context.currency)).has(name)) return fail(`there is no ${name}`)
+    this.account = await this.readAccount()
+    return this.account ? pass(`${decimalOf(-this.account.units)} ${this.context.currency} in it`) : fail('it has none')
+  }
+
+  async fundsIn(): Promise<Finding> {
+    const start = this.start()
+    const funds = this.funds(this.inward, start)
+    await this.context.ledger.recordFundsIn(funds)
+    const finding = await this.balanceMoves(start.units, start.units - this.units)
+    if (finding.status === 'pass') await this.context.ledger.recordFundsIn(funds)
+    return finding
+  }
+
+  async fundsOut(): Promise<Finding> {
+    const start = this.start()
+    const funds = this.funds(this.outward, start)
+    await this.context.ledger.reserveFundsOut(funds)
+    const finding = await this.balanceMoves(start.units - this.units, start.units)
+    if (finding.status !== 'pass') return finding
+    await this.context.ledger.reserveFundsOut(funds)
+    await this.context.ledger.commitFundsOut(funds)
+    return this.isCommitted(this.outward, finding.found)
+  }
+
+  /** In the database itself, once Kafka has nothing of ours left. */
+  async once(): Promise<Finding> {
+    const start = this.start()
+    await this.everythingRead()
+    const inward = await this.changes(this.inward)
+    const outward = await this.changes(this.outward)
+    const found = `${listed(inward)} in, ${listed(outward)} out`
+    if (inward.length !== 1 || inward[0] !== -this.units || outward.length !== 1 || outward[0] !== this.units)
+      return fail(found)
+    const left = (await this.readAccount())?.units
+    if (left !== start.units)
+      return fail(`balance ${left === undefined ? 'gone' : decimalOf(-left)}, before ${decimalOf(-start.units)}`)
+    return pass(`${found}, ${decimalOf(-left)} ${this.context.currency} as before`)
+  }
+
+  private start(): LedgerAccount {
+    if (!this.account) throw new Error('the account was not found')
+    return this.account
+  }
+
+  private funds(transferId: string, account: LedgerAccount): Funds {
+    const { currency } = this.context
+    return {
+      participant: this.participant,
+      account: account.id,
+      transferId,
+      currency,
+      units: this.units,
+      reason: 'mojabox validate',
+    }
+  }
+
+  private async readAccount(): Promise<LedgerAccount | undefined> {
+    const accounts = await this.context.ledger.accounts(this.participant)
+    return accounts.find((account) => account.type === 'SETTLEMENT' && account.currency === this.context.currency)
+  }
+
+  private async balanceMoves(from: bigint, to: bigint): Promise<Finding> {
+    const startedAt = Date.now()
+    for (;;) {
+      const units = (await this.readAccount())?.units
+      const elapsed = Date.now() - startedAt
+      if (units === to) return pass(`${decimalOf(-from)} → ${decimalOf(-to)} in ${elapsed} ms`)
+      if (units !== from) return fail(`${decimalOf(-from)} → ${units === undefined ? 'nothing' : decimalOf(-units)}`)
+      if (elapsed > this.context.times.fundsMs)
+        return fail(`still ${decimalOf(-from)} after ${Math.round(elapsed / 1000)} s`)
+      await this.pause()
+    }
+  }
+
+  private async isCommitted(transferId: string, moved: string): Promise<Finding> {
+    const until = Date.now() + this.context.times.fundsMs
+    for (;;) {
+      const states = await query(
+        this.context,
+        `select transferStateId from transferStateChange where transferId = '${transferId}' order by transferStateChangeId`,
+      )
+      const state = states.at(-1)?.[0] ?? 'nowhere'
+      if (state === 'COMMITTED') return pass(moved)
+      if (Date.now() > until) return fail(`${moved}, but it is ${state}`)
+      await this.pause()
+    }
+  }
+
+  /** One partition is read in order: the commit that was seen was the last of our orders. Of several each is asked. */
+  private async everythingRead(): Promise<void> {
+    const { group, topic } = this.context.profile.provisioning.fundsIn
+    const partitions = (await this.context.partitions()).get(topic) ?? 0
+    if (partitions === 1) return
+    const until = Date.now() + this.context.times.fundsMs
+    while (Date.now() < until) {
+      const lag = await this.context.kafka.lag(group, topic, partitions)
+      if (lag.every(({ committed, end }) => committed >= end)) return
+      await this.pause()
+    }
+  }
+
+  /** What the transfer changed on the account. */
+  private async changes(transferId: string): Promise<bigint[]> {
+    const rows = await query(
+      this.context,
+      `select c.\`change\` from participantPositionChange c join transferStateChange s using (transferStateChangeId)
+       where s.transferId = '${transferId}' and c.participantCurrencyId = ${this.start().id}`,
+    )
+    return rows.map(([change = '0']) => unitsOf(change))
+  }
+
+  private pause(): Promise<void> {
+    return delay(this.context.times.lookMs, undefined, { signal: this.context.signal })
+  }
+}
+
+function listed(changes: bigint[]): string {
+  return changes.length === 0 ? 'nothing' : changes.map((units) => decimalOf(-units)).join(' and ')
+}

@@ -1,0 +1,33 @@
+import type { ReportCase } from '../../contract/report.ts'
+import { fail, pass, reportCase, skip } from '../case.ts'
+import type { CaseGroup, ValidateContext } from '../context.ts'
+
+/** Kafka answers, and has every topic with its partitions. */
+export const topics: CaseGroup = {
+  name: 'topics',
+  level: 'services',
+  async run(context) {
+    const broker = await answers(context)
+    const cases = Object.entries(context.profile.topics).map(([topic, partitions]) =>
+      exists(context, topic, partitions, broker.status === 'pass'),
+    )
+    return [broker, ...(await Promise.all(cases))]
+  },
+}
+
+function answers(context: ValidateContext): Promise<ReportCase> {
+  const subject = context.profile.kafka.service
+  const about = { id: 'kafka', title: `${subject} answers`, needed: 'a broker that lists its topics', subject }
+  return reportCase(about, context.signal, async () => pass(`${(await context.partitions()).size} topics`))
+}
+
+function exists(context: ValidateContext, topic: string, partitions: number, answering: boolean): Promise<ReportCase> {
+  const needed = `at least ${partitions} ${partitions === 1 ? 'partition' : 'partitions'}`
+  const about = { id: `topic:${topic}`, title: `topic ${topic} is there`, needed, subject: topic }
+  return reportCase(about, context.signal, async () => {
+    if (!answering) return skip(`${context.profile.kafka.service} does not answer`)
+    const there = (await context.partitions()).get(topic)
+    if (there === undefined) return fail('no such topic')
+    return there >= partitions ? pass(`${there}`) : fail(`${there}`)
+  })
+}

@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import type { RunCommand } from '../contract/step.ts'
+
+const Inspected = z.array(
+  z.object({
+    Id: z.string(),
+    Name: z.string(),
+    State: z.object({ Status: z.string(), ExitCode: z.number() }),
+    Config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
+    NetworkSettings: z.object({
+      Networks: z.record(z.string(), z.object({ IPAddress: z.string() })).nullish(),
+    }),
+  }),
+)
+
+export interface Container {
+  id: string
+  name: string
+  /** The Compose service. */
+  service: string
+  /** `running`, `paused`, `restarting`, `exited`, `created`, `dead` */
+  state: string
+  exitCode: number
+  /** On the Compose network; undefined while it does not run. */
+  address: string | undefined
+}
+
+/** The containers of a Compose project, running or not. @throws MojaboxError `command-failed` when Docker does not answer */
+export async function listContainers(run: RunCommand, project: string): Promise<Container[]> {
+  const filter = `label=com.docker.compose.project=${project}`
+  const listed = await run(['docker', 'ps', '--all', '--quiet', '--no-trunc', '--filter', filter], {
+    timeoutMs: 10_000,
+  })
+  const ids = listed.stdout.split('\n').filter((line) => line !== '')
+  if (ids.length === 0) return []
+  const { stdout } = await run(['docker', 'inspect', ...ids], { timeoutMs: 10_000 })
+  return Inspected.parse(JSON.parse(stdout)).map((found) => ({
+    id: found.Id,
+    name: found.Name.replace(/^\//, ''),
+    service: found.Config.Labels?.['com.docker.compose.service'] ?? '',
+    state: found.State.Status,
+    exitCode: found.State.ExitCode,
+    address: Object.values(found.NetworkSettings.Networks ?? {}).find(({ IPAddress }) => IPAddress !== '')?.IPAddress,
+  }))
+}

@@ -1,0 +1,50 @@
+import type { ReportCase } from '../contract/report.ts'
+import type { RunCommand } from '../contract/step.ts'
+import type { Profile } from '../deployments/core-test-harness/definition.ts'
+import type { LedgerApi } from '../deployments/core-test-harness/ledger-api.ts'
+import type { Container } from './containers.ts'
+import type { Kafka } from './kafka.ts'
+
+/** How long validation waits; milliseconds. All of them bound a wait that would otherwise be for ever. */
+export interface ValidateTimes {
+  /** One question to a service's health endpoint. */
+  healthMs: number
+  /** Consumer groups that are still being assigned or still catching up. */
+  settleMs: number
+  /** Funds on their way through Kafka and the handler. */
+  fundsMs: number
+  /** Between two looks at something that is being waited for. */
+  lookMs: number
+}
+
+/** What a case group may look at. */
+export interface ValidateContext {
+  profile: Profile
+  currency: string
+  signal: AbortSignal
+  times: ValidateTimes
+  run: RunCommand
+  /** The project's containers as they were when validation began. */
+  containers: Container[]
+  kafka: Kafka
+  /** Partitions of every topic, asked once for the whole run. @throws MojaboxError `kafka-unreachable` */
+  partitions(): Promise<Map<string, number>>
+  ledger: LedgerApi
+  /** Subjects of the cases of earlier levels that failed. */
+  failed: readonly string[]
+  /** GET of a service inside the Compose network; the status and body. */
+  get(url: string, timeoutMs: number): Promise<{ status: number; body: string }>
+}
+
+/** One file in `cases/`, listed in registry.ts. */
+export interface CaseGroup {
+  /** The file's name. */
+  name: string
+  level: Level
+  /** Returns findings; throws only when the run is interrupted. */
+  run(context: ValidateContext): Promise<ReportCase[]>
+}
+
+/** `services`: everything runs and is connected. `ledger`: money moves. In the order in which they are run. */
+export const LEVELS = ['services', 'ledger'] as const
+export type Level = (typeof LEVELS)[number]

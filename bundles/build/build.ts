@@ -1,0 +1,191 @@
+import { rm, writeFile } from 'node:fs/promises'
+import pLimit from 'p-limit'
+import { digestOf } from '../format/digest.ts'
+import { MojaboxError } from '../format/error.ts'
+import { encodeBundleManifest, encodeIndexJson } from '../format/index-json.ts'
+import { ARTIFACT_KINDS, type Artifact, type BundleManifest, type Digest } from '../format/manifest.ts'
+import { platformText } from '../format/read-artifact.ts'
+import { artifactText } from '../format/verify.ts'
+import type { Cache } from './cache.ts'
+import { diskFull } from './disk-full.ts'
+import type { Http } from './http.ts'
+import { type Lock, lockText } from './lock.ts'
+import type { CredentialsOf } from './oci/credentials.ts'
+import type { BuildContext, CarriedArtifact, CarriedBlob, Origins, Selection } from './source.ts'
+import { fetchLocked, SOURCES } from './sources/registry.ts'
+import type { LoadedSpec } from './spec.ts'
+import { bundleBytes, writeBundle } from './write.ts'
+
+/** What a build does at a moment; bytes are of that stage. */
+export interface BuildProgress {
+  stage: 'resolve' | 'fetch' | 'write'
+  doneBytes: number
+  totalBytes: number
+}
+
+export interface BuildOptions {
+  loaded: LoadedSpec
+  selection: Selection
+  origins: Origins
+  /** Build exactly this; the selection is the lock's then. */
+  lock: Lock | undefined
+  outputPath: string
+  /** Where the lock is written; not at all when undefined. */
+  lockPath: string | undefined
+  cache: Cache
+  http: Http
+  credentialsOf: CredentialsOf
+  /** Downloads at a time. */
+  parallel: number
+  signal: AbortSignal
+  onProgress: (progress: BuildProgress) => void
+  note: (message: string) => void
+}
+
+export interface BuildResult {
+  path: string
+  sizeBytes: number
+  manifest: BundleManifest
+  lock: Lock
+}
+
+/**
+ * Builds a bundle: resolves names to digests (or takes them from a lock), brings every blob into the cache, writes.
+ * The same lock gives the same file, byte for byte.
+ */
+export async function buildBundle(options: BuildOptions): Promise<BuildResult> {
+  const failure = new AbortController()
+  const signal = AbortSignal.any([options.signal, failure.signal])
+  const context = contextOf(options, signal)
+  try {
+    return await build(options, context)
+  } catch (error) {
+    // Ends the downloads that still run, so that nothing is written after the failure is told.
+    failure.abort(error)
+    throw error
+  }
+}
+
+async function build(options: BuildOptions, context: BuildContext): Promise<BuildResult> {
+  const { loaded, lock, outputPath } = options
+  options.onProgress({ stage: 'resolve', doneBytes: 0, totalBytes: 0 })
+  const locked = lock?.artifacts ?? (await resolveAll(context))
+  const carried = await Promise.all(locked.map((artifact) => fetchLocked(artifact, context)))
+  const artifacts = carried.map(({ artifact }) => artifact).sort(inListOrder)
+  const facts = {
+    deployment: loaded.spec.deployment,
+    version: loaded.spec.version,
+    profiles: lock?.profiles ?? [...context.selection.profiles].sort(),
+  }
+  const manifestBytes = encodeBundleManifest({ ...facts, artifacts })
+  const digest = await context.cache.put(manifestBytes)
+  if (lock !== undefined && lock.bundle !== digest) throw lockDiffers(lock.bundle, digest)
+  const manifest: BundleManifest = { ...facts, digest, artifacts }
+  const blobs = uniqueBlobs(carried, { digest, sizeBytes: manifestBytes.length, isManifest: true })
+  const indexJson = encodeIndexJson(manifest, manifestBytes.length)
+  const written: Lock = { format: 1, ...facts, bundle: digestOf(manifestBytes), artifacts: locked }
+  await write(options, context, indexJson, blobs)
+  if (options.lockPath !== undefined) await writeLock(options.lockPath, written)
+  return { path: outputPath, sizeBytes: bundleBytes(indexJson, blobs), manifest, lock: written }
+}
+
+function contextOf(options: BuildOptions, signal: AbortSignal): BuildContext {
+  const { loaded, selection, origins, cache, http, credentialsOf, note } = options
+  const limit = pLimit(options.parallel)
+  const state = { stage: 'fetch' as const, doneBytes: 0, totalBytes: 0 }
+  const tell = (): void => options.onProgress({ ...state })
+  return {
+    loaded,
+    selection,
+    origins,
+    cache,
+    http,
+    credentialsOf,
+    signal,
+    note,
+    limit: (task) =>
+      limit(async () => {
+        signal.throwIfAborted()
+        return await task()
+      }),
+    progress: {
+      expect(bytes) {
+        state.totalBytes += bytes
+        tell()
+      },
+      arrived(bytes) {
+        state.doneBytes += bytes
+        tell()
+      },
+    },
+  }
+}
+
+async function resolveAll(context: BuildContext): Promise<Lock['artifacts']> {
+  const found = await Promise.all(Object.values(SOURCES).map((source) => source.resolve(context)))
+  return found.flat()
+}
+
+/** Images, packages, files, executables; each by name, then by platform. */
+function inListOrder(one: Artifact, other: Artifact): number {
+  const key = ({ kind, name, platform }: Artifact) =>
+    [ARTIFACT_KINDS.indexOf(kind), name, platform === undefined ? '' : platformText(platform)].join(' ')
+  return key(one) < key(other) ? -1 : 1
+}
+
+/** Each blob once, however many artifacts share it. */
+function uniqueBlobs(carried: CarriedArtifact[], manifest: CarriedBlob): CarriedBlob[] {
+  const blobs = new Map<Digest, CarriedBlob>([[manifest.digest, manifest]])
+  for (const blob of carried.flatMap((entry) => entry.blobs)) {
+    const known = blobs.get(blob.digest)
+    if (known === undefined || blob.isManifest) blobs.set(blob.digest, blob)
+  }
+  return [...blobs.values()]
+}
+
+async function write(
+  options: BuildOptions,
+  context: BuildContext,
+  indexJson: Buffer,
+  blobs: CarriedBlob[],
+): Promise<void> {
+  const totalBytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  let doneBytes = 0
+  const onBytes = (bytes: number): void => {
+    doneBytes += bytes
+    options.onProgress({ stage: 'write', doneBytes, totalBytes })
+  }
+  const { cache, signal } = context
+  try {
+    await writeBundle({ path: options.outputPath, indexJson, blobs, from: cache, signal, onBytes })
+  } catch (error) {
+    // A damaged blob of the cache must not fail the next build too.
+    if (error instanceof MojaboxError && error.facts.code === 'blob-corrupt')
+      await cache.drop(error.facts.needed as Digest)
+    throw error
+  }
+}
+
+async function writeLock(path: string, lock: Lock): Promise<void> {
+  try {
+    await writeFile(path, lockText(lock))
+  } catch (error) {
+    await rm(path, { force: true })
+    throw diskFull(error, path)
+  }
+}
+
+function lockDiffers(needed: Digest, found: Digest): MojaboxError {
+  return new MojaboxError({
+    code: 'lock-differs',
+    kind: 'usage',
+    message: 'building from the lock: the bundle would come out differently',
+    found,
+    needed,
+    next: 'use the version of mojabox and the spec that the lock was written with, or build without --lock',
+  })
+}
+
+export function describeArtifacts(artifacts: Artifact[]): string[] {
+  return artifacts.map(artifactText)
+}

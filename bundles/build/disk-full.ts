@@ -1,0 +1,40 @@
+import { MojaboxError } from '../format/error.ts'
+
+/** A write error as one clear message; what is no lack of space or permission stays what it is. */
+export function diskFull(error: unknown, path: string): unknown {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new MojaboxError(
+      {
+        code: 'disk-full',
+        kind: 'usage',
+        message: `writing ${path}: no space left`,
+        found: code === 'ENOSPC' ? 'a full disk' : 'a full quota',
+        needed: 'space for what is written',
+        next: 'free some, or choose another disk (-o FILE, and MOJABOX_CACHE for the cache)',
+      },
+      { cause: error },
+    )
+  }
+  if (
+    code === 'EACCES' ||
+    code === 'EPERM' ||
+    code === 'EROFS' ||
+    code === 'ENOENT' ||
+    code === 'EISDIR' ||
+    code === 'ENOTDIR'
+  ) {
+    return new MojaboxError(
+      {
+        code: 'cannot-write',
+        kind: 'usage',
+        message: `writing ${path}: not possible`,
+        found: (error as Error).message,
+        needed: 'a folder that exists and that this user may write to',
+        next: 'choose another path (-o FILE, and MOJABOX_CACHE for the cache)',
+      },
+      { cause: error },
+    )
+  }
+  return error
+}

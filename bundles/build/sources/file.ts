@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { lstat, readdir, rm } from 'node:fs/promises'
+import { join, posix, resolve } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import { MojaboxError } from '../../format/error.ts'
+import { ANNOTATIONS, ARTIFACT_TYPES, type Descriptor, type Digest, MEDIA_TYPES } from '../../format/manifest.ts'
+import { platformText } from '../../format/read-artifact.ts'
+import { carry } from '../artifact-manifest.ts'
+import { diskFull } from '../disk-full.ts'
+import type { LockedExecutable, LockedFiles } from '../lock.ts'
+import type { BuildContext, CarriedArtifact, Source } from '../source.ts'
+
+/** Files of the building machine: a deployment's data as they are, and the executables compressed. */
+export const fileSource: Source<LockedFiles | LockedExecutable> = {
+  async resolve(context) {
+    const { spec } = context.loaded
+    const sets = await Promise.all(spec.files.map(({ name, paths }) => resolveFiles(name, paths, context)))
+    if (context.origins.withoutExecutables) return sets
+    const executables = context.selection.platforms.map((platform) =>
+      context.limit(() => resolveExecutable(platform, context)),
+    )
+    return [...sets, ...(await Promise.all(executables))]
+  },
+  fetch: (locked, context) =>
+    locked.kind === 'files' ? fetchFiles(locked, context) : fetchExecutable(locked, context),
+}
+
+async function resolveFiles(name: string, paths: string[], context: BuildContext): Promise<LockedFiles> {
+  const { folder } = context.loaded
+  const found = (
+    await Promise.all(paths.map((path) => filesUnder(folder, posix.normalize(path).replace(/\/$/, ''))))
+  ).flat()
+  const files = await Promise.all(
+    [...new Set(found)].sort().map(async (path) => {
+      const { digest, bytes } = await hashFile(join(folder, path))
+      return { path, size: bytes, digest }
+    }),
+  )
+  return { source: 'file', kind: 'files', name, files }
+}
+
+async function filesUnder(folder: string, path: string): Promise<string[]> {
+  const info = await lstat(join(folder, path)).catch((error: NodeJS.ErrnoException) => {
+    throw missingFile(join(folder, path), error.code === 'ENOENT' ? 'no such file' : error.message)
+  })
+  if (info.isFile()) return [path]
+  if (!info.isDirectory()) throw missingFile(join(folder, path), 'neither a file nor a folder')
+  const names = await readdir(join(folder, path))
+  return (await Promise.all(names.map((name) => filesUnder(folder, posix.join(path, name))))).flat()
+}
+
+async function fetchFiles({ name, files }: LockedFiles, context: BuildContext): Promise<CarriedArtifact> {
+  const { cache, loaded, signal, progress } = context
+  for (const { path, size, digest } of files) {
+    progress.expect(size)
+    const fullPath = join(loaded.folder, path)
+    if ((await cache.sizeOf(digest)) === undefined && (await hashFile(fullPath)).digest !== digest)
+      throw changed(fullPath, digest)
+    const open = async (start: number) => ({ startBytes: start, stream: createReadStream(fullPath, { start }) })
+    await cache.ensure(digest, open, { what: fullPath, sizeBytes: size, signal, onBytes: progress.arrived })
+  }
+  const layers = files.map(({ path, size, digest }) => ({
+    mediaType: MEDIA_TYPES.blob,
+    digest,
+    size,
+    annotations: { [ANNOTATIONS.title]: path },
+  }))
+  const unpackedBytes = files.reduce((sum, { size }) => sum + size, 0)
+  return await carry(context, { kind: 'files', name, platform: undefined, unpackedBytes }, ARTIFACT_TYPES.files, layers)
+}
+
+async function resolveExecutable(
+  platform: LockedExecutable['platform'],
+  context: BuildContext,
+): Promise<LockedExecutable> {
+  const path = executablePath(platformText(platform), context)
+  const info = await lstat(path).catch(() => undefined)
+  if (info === undefined) throw missingExecutable(platformText(platform), path)
+  return { source: 'file', kind: 'executable', platform, ...(await compressExecutable(path, context)) }
+}
+
+/** Named on the command line, else this very executable, else where the spec says that builds put it. */
+function executablePath(platform: string, { origins, loaded }: BuildContext): string {
+  const named = origins.executables[platform]
+  if (named !== undefined) return resolve(named)
+  if (origins.ownExecutable?.platform === platform) return origins.ownExecutable.path
+  const path = loaded.spec.executables[platform]
+  if (path === undefined) throw missingExecutable(platform, 'no path in the spec')
+  return resolve(loaded.folder, path)
+}
+
+type Compressed = Pick<LockedExecutable, 'size' | 'digest' | 'compressed'>
+
+/** Into the cache; what a digest compresses to is remembered. */
+async function compressExecutable(path: string, { cache, signal }: BuildContext): Promise<Compressed> {
+  const plain = await hashFile(path)
+  const compress = async (): Promise<string> => {
+    const scratch = cache.scratch()
+    const hash = createHash('sha256')
+    const tap = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+      for await (const chunk of chunks) {
+        hash.update(chunk)
+        yield chunk
+      }
+    }
+    try {
+      await pipeline(createReadStream(path), createGzip({ level: 6 }), tap, createWriteStream(scratch), { signal })
+      const digest: Digest = `sha256:${hash.digest('hex')}`
+      await cache.adopt(scratch, digest)
+      return digest
+    } catch (error) {
+      await rm(scratch, { force: true })
+      throw diskFull(error, scratch)
+    }
+  }
+  let digest = (await cache.fact(plain.digest, 'gzip', compress)) as Digest
+  if ((await cache.sizeOf(digest)) === undefined) digest = (await compress()) as Digest
+  return { size: plain.bytes, digest: plain.digest, compressed: { digest, size: (await cache.sizeOf(digest)) ?? 0 } }
+}
+
+async function fetchExecutable(locked: LockedExecutable, context: BuildContext): Promise<CarriedArtifact> {
+  const { platform, size, digest, compressed } = locked
+  if ((await context.cache.sizeOf(compressed.digest)) !== compressed.size) {
+    const path = executablePath(platformText(platform), context)
+    const made = await compressExecutable(path, context)
+    if (made.digest !== digest) throw changed(path, digest)
+    if (made.compressed.digest !== compressed.digest) throw changed(`${path}, compressed`, compressed.digest)
+  }
+  context.progress.expect(compressed.size)
+  context.progress.arrived(compressed.size)
+  const layer: Descriptor = {
+    mediaType: MEDIA_TYPES.gzip,
+    digest: compressed.digest,
+    size: compressed.size,
+    annotations: {
+      [ANNOTATIONS.title]: 'mojabox.gz',
+      [ANNOTATIONS.uncompressedDigest]: digest,
+      [ANNOTATIONS.uncompressedBytes]: String(size),
+    },
+  }
+  return await carry(
+    context,
+    { kind: 'executable', name: 'mojabox', platform, unpackedBytes: size },
+    ARTIFACT_TYPES.executable,
+    [layer],
+  )
+}
+
+async function hashFile(path: string): Promise<{ digest: Digest; bytes: number }> {
+  const hash = createHash('sha256')
+  let bytes = 0
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
+    hash.update(chunk)
+    bytes += chunk.length
+  }
+  return { digest: `sha256:${hash.digest('hex')}`, bytes }
+}
+
+function missingFile(path: string, found: string): MojaboxError {
+  return new MojaboxError({
+    code: 'file-not-found',
+    kind: 'usage',
+    message: `reading ${path}: the spec names it, but it cannot be carried`,
+    found,
+    needed: 'a file or folder',
+    next: 'create it, or take it out of `files` in the spec',
+  })
+}
+
+function missingExecutable(platform: string, found: string): MojaboxError {
+  return new MojaboxError({
+    code: 'executable-not-found',
+    kind: 'usage',
+    message: `carrying the mojabox executable for ${platform}: it is not there`,
+    found: found.startsWith('/') ? `no file ${found}` : found,
+    needed: `an executable for ${platform}`,
+    next: `npm run build, or --executable ${platform}=PATH, or --no-executables`,
+  })
+}
+
+function changed(path: string, needed: Digest): MojaboxError {
+  return new MojaboxError({
+    code: 'lock-differs',
+    kind: 'usage',
+    message: `reading ${path}: it is not what the lock was written with`,
+    found: 'other content',
+    needed,
+    next: 'bring the file back as it was, or build without --lock to resolve the spec anew',
+  })
+}

@@ -1,0 +1,168 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import type { BlobSource } from './blob-source.ts'
+import { MojaboxError } from './error.ts'
+import { encodeIndexJson, OCI_LAYOUT } from './index-json.ts'
+import { type BundleManifest, type Digest, OciIndex } from './manifest.ts'
+import { parseBundleManifest, SMALL_BLOB_BYTES } from './read-artifact.ts'
+import { corruptAt, type Extent, readTarIndex, type TarIndex } from './tar-index.ts'
+
+/** A bundle whose structure and manifest are checked; its other blobs are checked by who reads them, or by `verifyBundle`. */
+export interface OpenBundle extends BlobSource {
+  readonly path: string
+  /** Of the whole file. */
+  readonly sizeBytes: number
+  readonly manifest: BundleManifest
+  /** Where each blob lies, in the order of the file. */
+  readonly extents: ReadonlyMap<Digest, Extent>
+  /** The two files before the blobs, for who checks every byte. */
+  readonly heads: readonly [Extent, Extent]
+  /** Streams bytes of the file; `endBytes` is the first byte left out. */
+  readRange(startBytes: number, endBytes: number): Readable
+  /** Streams that are still being read fail. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens a bundle by its headers, `index.json` and manifest: a few kilobytes, however large the file.
+ * @throws MojaboxError `bundle-not-found`, `not-a-bundle`, `bundle-truncated`, `bundle-corrupt`
+ */
+export async function openBundle(path: string): Promise<OpenBundle> {
+  const file = await openFile(path)
+  try {
+    const stat = await file.stat()
+    if (!stat.isFile()) throw notFound(path, stat.isDirectory() ? 'a directory' : 'not a regular file')
+    const tar = await readTarIndex(file, path, stat.size)
+    const manifest = await readHeads(file, path, tar)
+    return bundleOf(file, path, stat.size, tar, manifest)
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+function bundleOf(
+  file: FileHandle,
+  path: string,
+  sizeBytes: number,
+  tar: TarIndex,
+  manifest: BundleManifest,
+): OpenBundle {
+  const readRange = (start: number, end: number): Readable =>
+    Readable.from(chunksOf(file, start, end), { objectMode: false })
+  return {
+    path,
+    sizeBytes,
+    manifest,
+    extents: tar.blobs,
+    heads: [tar.layout, tar.index],
+    readRange,
+    sizeOf: async (digest) => tar.blobs.get(digest)?.sizeBytes,
+    read(digest, offsetBytes = 0) {
+      const extent = tar.blobs.get(digest)
+      if (extent === undefined) throw missing(path, digest)
+      return readRange(extent.offsetBytes + offsetBytes, extent.offsetBytes + extent.sizeBytes)
+    },
+    close: () => file.close(),
+  }
+}
+
+const CHUNK_BYTES = 1024 * 1024
+
+async function* chunksOf(file: FileHandle, startBytes: number, endBytes: number): AsyncGenerator<Buffer> {
+  for (let position = startBytes; position < endBytes; ) {
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, endBytes - position))
+    const { bytesRead } = await file.read(chunk, 0, chunk.length, position)
+    if (bytesRead === 0) throw new Error(`the file became shorter while it was read, at byte ${position}`)
+    position += bytesRead
+    yield chunk.subarray(0, bytesRead)
+  }
+}
+
+/** Checks `oci-layout`, `index.json` and the bundle manifest against each other. */
+async function readHeads(file: FileHandle, path: string, tar: TarIndex): Promise<BundleManifest> {
+  const layout = await readExtent(file, path, tar.layout)
+  if (!layout.equals(OCI_LAYOUT))
+    throw corruptAt(path, tar.layout.offsetBytes, 'another oci-layout', OCI_LAYOUT.toString())
+  const indexBytes = await readExtent(file, path, tar.index)
+  const digest = firstDigest(indexBytes)
+  const extent = digest === undefined ? undefined : tar.blobs.get(digest)
+  if (digest === undefined || extent === undefined) {
+    throw corruptAt(
+      path,
+      tar.index.offsetBytes,
+      'an index.json that names no bundle manifest',
+      'one that mojabox writes',
+    )
+  }
+  const manifest = parseBundleManifest(await readExtent(file, path, extent), digest)
+  if (!encodeIndexJson(manifest, extent.sizeBytes).equals(indexBytes)) {
+    throw corruptAt(
+      path,
+      tar.index.offsetBytes,
+      'an index.json that differs from the bundle manifest',
+      'what follows from the manifest',
+    )
+  }
+  for (const { name, descriptor } of manifest.artifacts) {
+    const found = tar.blobs.get(descriptor.digest)?.sizeBytes
+    if (found !== descriptor.size) {
+      throw corruptAt(
+        path,
+        0,
+        found === undefined ? `no manifest of ${name}` : `a manifest of ${name} of ${found} bytes`,
+        `${descriptor.digest} of ${descriptor.size} bytes`,
+      )
+    }
+  }
+  return manifest
+}
+
+function firstDigest(indexBytes: Buffer): Digest | undefined {
+  try {
+    return OciIndex.parse(JSON.parse(indexBytes.toString('utf8'))).manifests[0]?.digest
+  } catch {
+    return undefined
+  }
+}
+
+async function readExtent(file: FileHandle, path: string, { offsetBytes, sizeBytes }: Extent): Promise<Buffer> {
+  if (sizeBytes > SMALL_BLOB_BYTES)
+    throw corruptAt(path, offsetBytes, `${sizeBytes} bytes`, `at most ${SMALL_BLOB_BYTES} bytes`)
+  const bytes = Buffer.alloc(sizeBytes)
+  await file.read(bytes, 0, sizeBytes, offsetBytes)
+  return bytes
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw notFound(path, code === 'ENOENT' ? 'no such file' : message, error)
+  }
+}
+
+function notFound(path: string, found: string, cause?: unknown): MojaboxError {
+  return new MojaboxError(
+    {
+      code: 'bundle-not-found',
+      kind: 'bundle',
+      message: `opening ${path}: cannot be read as a bundle`,
+      found,
+      needed: 'a bundle file that this user may read',
+      next: 'name the bundle, or build one: mojabox bundle build SPEC -o FILE',
+    },
+    { cause },
+  )
+}
+
+function missing(path: string, digest: Digest): MojaboxError {
+  return new MojaboxError({
+    code: 'blob-missing',
+    kind: 'bundle',
+    message: `reading ${path}: it lacks a blob`,
+    found: `no ${digest}`,
+    needed: digest,
+  })
+}

@@ -1,0 +1,41 @@
+import { mkdir, readFile, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import writeFileAtomic from 'write-file-atomic'
+import { type OpenBundle, openBundle } from '../../bundles/format/open.ts'
+import { verifyBundle } from '../../bundles/format/verify.ts'
+import type { Io } from '../cli/io.ts'
+import { createProgress } from '../render/progress.ts'
+
+/**
+ * Opens a bundle and checks every blob of it. A file that was checked before and has the same size, time and inode is
+ * not read again; the node checks each blob once more as it arrives.
+ * @throws MojaboxError kind bundle
+ */
+export async function openVerified(path: string, io: Io): Promise<OpenBundle> {
+  const bundle = await openBundle(path)
+  try {
+    const { size, mtimeNs, ino } = await stat(path, { bigint: true })
+    const seal = `${bundle.manifest.digest} ${size} ${mtimeNs} ${ino}`
+    const sealPath = join(cacheFolder(io.env), 'verified', bundle.manifest.digest.replace(':', '-'))
+    if ((await readFile(sealPath, 'utf8').catch(() => '')) === seal) return bundle
+    const progress = createProgress(io, 'checking the bundle')
+    try {
+      await verifyBundle(bundle, { signal: io.signal, onProgress: (done, total) => progress.update(done, total) })
+    } finally {
+      progress.done()
+    }
+    // A home that cannot be written to only means checking again next time.
+    await mkdir(join(cacheFolder(io.env), 'verified'), { recursive: true })
+      .then(() => writeFileAtomic(sealPath, seal))
+      .catch(() => {})
+    return bundle
+  } catch (error) {
+    await bundle.close()
+    throw error
+  }
+}
+
+function cacheFolder(env: NodeJS.ProcessEnv): string {
+  return env.MOJABOX_CACHE ?? join(env.HOME ?? homedir(), '.cache', 'mojabox')
+}

@@ -1,0 +1,49 @@
+import type { Command } from 'commander'
+import type { Io } from './io.ts'
+
+/** What the desk calls on a node; not for people. */
+export function addNodeCommand(program: Command, io: Io): void {
+  const node = program.command('node', { hidden: true }).description('what the desk calls on a node')
+
+  node
+    .command('attach <verb>')
+    .description('carry out an order that comes over stdin, or relay it to the engine')
+    .action(async (verb: string) => {
+      const { carryOutHere, mustOutlive, relay, systemdRuns } = await import('../../agent/service/attach.ts')
+      const { runOrder } = await import('../../agent/service/run-order.ts')
+      const { createRunCommand } = await import('../../agent/runtimes/command.ts')
+      const { reenter } = await import('../../agent/service/reentry.ts')
+      if (mustOutlive(verb) && (await systemdRuns()))
+        await relay(createRunCommand(), reenter, process.stdin, process.stdout)
+      else await carryOutHere(runOrder, process.stdin, process.stdout)
+    })
+
+  node
+    .command('engine')
+    .description('the engine: one run, watched over its socket')
+    .action(async () => {
+      const { serveEngine } = await import('../../agent/service/engine-server.ts')
+      const { runOrder } = await import('../../agent/service/run-order.ts')
+      await serveEngine(runOrder, io.signal)
+    })
+
+  node
+    .command('validate')
+    .requiredOption('--run <ID>')
+    .option('--level <LEVEL>', '', (value: string, earlier: string[] = []) => [...earlier, value])
+    .description('validate what is installed here and print the report')
+    .action(async (options: { run: string; level?: string[] }) => {
+      const { validateInstalled } = await import('../../agent/service/validate-installed.ts')
+      io.stdout(`${JSON.stringify(await validateInstalled(options.run, options.level ?? [], io.signal))}\n`)
+    })
+}
+
+export function addAgentCommand(program: Command, io: Io): void {
+  program
+    .command('agent', { hidden: true })
+    .description('the service on a node: keeps the store, validates, answers status')
+    .action(async () => {
+      const { runAgent } = await import('../../agent/service/agent.ts')
+      await runAgent(io.signal)
+    })
+}

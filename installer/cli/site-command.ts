@@ -1,0 +1,69 @@
+import { resolve } from 'node:path'
+import { levelsOrAll } from './levels.ts'
+import type { WorkOrder } from '../../agent/contract/work-order.ts'
+import type { Event } from '../../agent/contract/events.ts'
+import type { OpenBundle } from '../../bundles/format/open.ts'
+import { createReader } from '../render/reader.ts'
+import type { Io } from './io.ts'
+import { type ResolvedSite, reachOf, resolveSite, type SiteOptions } from './site-options.ts'
+
+export interface VerbOptions extends SiteOptions {
+  skipCheck?: string[]
+  level?: string[]
+  deleteData?: boolean
+  report?: string
+}
+
+const NEEDS_BUNDLE: WorkOrder['verb'][] = ['check', 'plan', 'install']
+
+/**
+ * One verb on a site's hosts: opens and verifies the bundle where the verb needs one, runs, shows, and throws what
+ * went wrong for the exit code.
+ */
+export async function runVerb(verb: WorkOrder['verb'], options: VerbOptions, io: Io): Promise<void> {
+  const resolved = await resolveSite(options, io)
+  const [{ runSite }, { executableSource }] = await Promise.all([
+    import('../actions/run-site.ts'),
+    import('../delivery/executable.ts'),
+  ])
+  const reader = createReader(io, { json: options.json === true, hosts: resolved.site.hosts.length, verb })
+  const bundle = NEEDS_BUNDLE.includes(verb) ? await verifiedBundle(resolved, io, options) : undefined
+  const reports: Extract<Event, { type: 'report' }>[] = []
+  try {
+    const failure = await runSite({
+      site: resolved.site,
+      verb,
+      bundle,
+      executables: executableSource(bundle, options.executable),
+      reach: await reachOf(resolved, options, io),
+      skipChecks: options.skipCheck ?? [],
+      levels: levelsOrAll(options.level),
+      deleteData: options.deleteData === true,
+      onEvent(event) {
+        if (event.type === 'report') reports.push(event)
+        reader.take(event)
+      },
+      signal: io.signal,
+    })
+    await keepReports(reports, options.report)
+    if (failure) throw failure
+  } finally {
+    reader.end()
+    await bundle?.close()
+  }
+}
+
+/** Verified whole before anything is sent; what was verified before and has not changed since is not read again. */
+async function verifiedBundle({ site }: ResolvedSite, io: Io, options: VerbOptions): Promise<OpenBundle> {
+  const { openVerified } = await import('../actions/open-verified.ts')
+  return openVerified(resolve(site.bundle), options.json ? { ...io, isTty: false, stderr: () => {} } : io)
+}
+
+async function keepReports(reports: Extract<Event, { type: 'report' }>[], path: string | undefined): Promise<void> {
+  if (!path || reports.length === 0) return
+  const { writeReportFiles } = await import('../actions/write-report-files.ts')
+  await writeReportFiles(
+    reports.map(({ report }) => report),
+    path,
+  )
+}

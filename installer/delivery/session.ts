@@ -1,0 +1,161 @@
+import { hostname, userInfo } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { BlobSource } from '../../bundles/format/blob-source.ts'
+import { MojaboxError } from '../../bundles/format/error.ts'
+import type { Digest } from '../../bundles/format/manifest.ts'
+import {
+  Channel,
+  CHUNK_BYTES,
+  type DeskMessage,
+  linkLost,
+  type NodeMessage,
+  PING_EVERY_MS,
+  PROTOCOL_VERSION,
+} from '../../agent/contract/channel.ts'
+import type { Event } from '../../agent/contract/events.ts'
+import type { WorkOrder } from '../../agent/contract/work-order.ts'
+import type { Connection } from '../fleet/connection.ts'
+
+export interface SessionOptions {
+  /** Runs commands as root on the host. */
+  connection: Connection
+  /** The executable there. */
+  executable: string
+  order: WorkOrder
+  /** Whoever has the blobs that the node asks for. */
+  blobs: BlobSource | undefined
+  onEvent: (event: Event) => void
+  signal: AbortSignal
+}
+
+/** After Ctrl-C the node is given this long to stop cleanly, milliseconds. */
+const STOP_LIMIT_MS = 60_000
+/** The first word from the node must come within this, milliseconds. */
+const WELCOME_LIMIT_MS = 45_000
+
+/** How this desk names itself to others. */
+export function deskName(): string {
+  return `${userInfo().username}@${hostname()}`
+}
+
+/**
+ * Hands one order to a host and watches it to its end, answering what the node asks for.
+ * @returns the run's last event
+ * @throws MojaboxError `host-lost` when the link ends before the run does; `node-refused` when another run is on
+ */
+export async function watchRun(options: SessionOptions): Promise<Extract<Event, { type: 'run-finished' }>> {
+  const { connection, executable, order, signal } = options
+  const process = await connection.spawn([executable, 'node', 'attach', order.verb])
+  const channel = Channel.desk(process.stream)
+  const server = new BlobServer(channel, options.blobs)
+  const ping = setInterval(() => channel.send({ type: 'ping' }), PING_EVERY_MS)
+  const stop = () => channel.send({ type: 'abort' })
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    return await new Promise((resolve, reject) => {
+      const limit = setTimeout(() => reject(silent(connection, process.stderrTail())), WELCOME_LIMIT_MS)
+      signal.addEventListener('abort', () => setTimeout(() => reject(signal.reason), STOP_LIMIT_MS).unref(), {
+        once: true,
+      })
+      channel.onMessage = (message) => {
+        if (message.type === 'welcome') {
+          clearTimeout(limit)
+          if (signal.aborted) stop()
+        } else if (message.type === 'refused') reject(refused(message))
+        else if (message.type === 'event') {
+          options.onEvent(message.event)
+          if (message.event.type === 'run-finished') resolve(message.event)
+        } else server.hear(message)
+      }
+      channel.closed.then(async () => {
+        clearTimeout(limit)
+        const code = await Promise.race([process.exited.catch(() => undefined), delay(2_000, undefined)])
+        reject(code === undefined || code === 0 ? linkLost() : died(connection, code, process.stderrTail()))
+      })
+      channel.send({ type: 'hello', protocol: PROTOCOL_VERSION, order, deskTime: new Date().toISOString() })
+    })
+  } finally {
+    clearInterval(ping)
+    signal.removeEventListener('abort', stop)
+    server.close()
+    channel.end()
+    await Promise.race([channel.closed, delay(2_000, undefined, { ref: false })])
+    process.kill()
+  }
+}
+
+/** Answers the node's requests for blobs, several at a time, each at the speed of the link. */
+class BlobServer {
+  readonly #channel: Channel<NodeMessage, DeskMessage>
+  readonly #blobs: BlobSource | undefined
+  readonly #cancelled = new Set<number>()
+  #closed = false
+
+  constructor(channel: Channel<NodeMessage, DeskMessage>, blobs: BlobSource | undefined) {
+    this.#channel = channel
+    this.#blobs = blobs
+  }
+
+  hear(message: NodeMessage): void {
+    if (message.type === 'get') void this.#answer(message.id, message.digest, message.offset)
+    else if (message.type === 'cancel') this.#cancelled.add(message.id)
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  async #answer(id: number, digest: Digest, offset: number): Promise<void> {
+    try {
+      const size = await this.#blobs?.sizeOf(digest)
+      if (size === undefined || !this.#blobs) {
+        return this.#channel.send({ type: 'missing', id, message: `the desk's bundle lacks ${digest}` })
+      }
+      this.#channel.send({ type: 'blob', id, size })
+      for await (const piece of this.#blobs.read(digest, offset)) {
+        for (let at = 0; at < piece.length; at += CHUNK_BYTES) {
+          if (this.#closed || this.#cancelled.delete(id)) return
+          await this.#channel.sendData(id, piece.subarray(at, at + CHUNK_BYTES))
+        }
+      }
+      this.#channel.send({ type: 'end', id })
+    } catch (error) {
+      // A closed channel is the watcher's to tell; a bundle that cannot be read is the node's to know.
+      if (!this.#closed)
+        this.#channel.send({ type: 'missing', id, message: error instanceof Error ? error.message : String(error) })
+    }
+  }
+}
+
+function refused(message: Extract<NodeMessage, { type: 'refused' }>): MojaboxError {
+  return new MojaboxError({
+    code: 'node-busy',
+    kind: 'check',
+    message: message.message,
+    found: message.found,
+    needed: 'a node where nothing else runs',
+    next: message.next,
+  })
+}
+
+function silent(connection: Connection, stderr: string): MojaboxError {
+  return new MojaboxError({
+    code: 'host-timeout',
+    kind: 'host',
+    message: `mojabox on ${connection.address} did not answer`,
+    found: stderr.trim() || `nothing for ${WELCOME_LIMIT_MS / 1000} s`,
+    needed: 'its greeting',
+    next: 'run the same command again; on the host, `systemctl status mojabox-engine` says more',
+  })
+}
+
+function died(connection: Connection, code: number, stderr: string): MojaboxError {
+  return new MojaboxError({
+    code: 'node-died',
+    kind: 'host',
+    message: `mojabox on ${connection.address} ended early`,
+    found: `exit code ${code}: ${stderr.trim() || 'no message'}`,
+    needed: 'a run that reports its end',
+    next: 'run the same command again: it resumes where it stopped',
+  })
+}

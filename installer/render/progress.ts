@@ -1,0 +1,45 @@
+import type { Io } from '../cli/io.ts'
+import { meter } from './meter.ts'
+
+/** One line about work in bytes: redrawn on a terminal, now and then a plain line elsewhere. */
+export interface Progress {
+  /** Another piece of work begins, measured anew; the same label again changes nothing. */
+  label(text: string): void
+  update(doneBytes: number, totalBytes: number): void
+  /** A line that stays. */
+  note(text: string): void
+  /** Clears what is redrawn; nothing is shown after it. */
+  done(): void
+}
+
+const REDRAW_MS = 100
+const PLAIN_LINE_MS = 5_000
+
+/** Shows progress on stderr, with rate and time left. */
+export function createProgress(io: Io, label: string, now: () => number = Date.now): Progress {
+  const clear = io.isTty ? '\r\u001b[2K' : ''
+  let current = label
+  let gauge = meter('bytes', now)
+  let shownAt = now()
+  const show = (text: string): void => {
+    shownAt = now()
+    io.stderr(io.isTty ? `${clear}${text.slice(0, io.columns - 1)}` : `${text}\n`)
+  }
+  show(label)
+  return {
+    label(text) {
+      if (text === current) return
+      current = text
+      gauge = meter('bytes', now)
+      show(text)
+    },
+    update(doneBytes, totalBytes) {
+      if (now() - shownAt < (io.isTty ? REDRAW_MS : PLAIN_LINE_MS)) return
+      show(totalBytes === 0 ? current : `${current}: ${gauge.show(doneBytes, totalBytes)}`)
+    },
+    note: (text) => io.stderr(`${clear}${text}\n`),
+    done: () => {
+      if (io.isTty) io.stderr(clear)
+    },
+  }
+}

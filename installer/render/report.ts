@@ -1,0 +1,23 @@
+import type { Report } from '../../agent/contract/report.ts'
+
+export interface Look {
+  marks: Record<'pass' | 'warn' | 'fail' | 'skip', string>
+  paint(tone: 'green' | 'yellow' | 'red' | 'dim' | 'bold', text: string): string
+}
+
+const TONES = { pass: 'green', fail: 'red', skip: 'dim' } as const
+
+/** A validation for a person: each level's cases, failures with what was found and needed. */
+export function renderReport(report: Report, { marks, paint }: Look): string {
+  const lines: string[] = []
+  for (const { level, cases } of report.levels) {
+    const good = cases.filter((entry) => entry.status === 'pass').length
+    lines.push(paint('bold', `validation ${level}: ${good} of ${cases.length} passed`))
+    for (const entry of cases) {
+      const subject = entry.status === 'fail' && entry.subject ? ` [${entry.subject}]` : ''
+      lines.push(`  ${paint(TONES[entry.status], marks[entry.status])} ${entry.title}: ${entry.found}${subject}`)
+      if (entry.status === 'fail') lines.push(`      needed: ${entry.needed}`)
+    }
+  }
+  return lines.join('\n')
+}

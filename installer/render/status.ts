@@ -1,0 +1,34 @@
+import Table from 'cli-table3'
+import type { NodeStatus } from '../../agent/contract/status.ts'
+import { size } from './meter.ts'
+import type { Look } from './report.ts'
+
+/** A node's status as a table for a person. */
+export function renderStatus(status: NodeStatus, { marks, paint }: Look): string {
+  const tone = { up: 'green', starting: 'yellow', degraded: 'red', down: 'red' } as const
+  const head = [
+    `${paint('bold', `${status.site}/${status.host}`)}: hub ${paint(tone[status.hub], status.hub)} since boot at ${status.bootedAt}`,
+    `${status.deployment} ${status.profile}, bundle ${status.bundleVersion} (${status.bundle.slice(0, 19)}…), mojabox ${status.mojabox}`,
+  ]
+  const table = new Table({ head: ['service', 'state', 'health', 'image'], style: { head: [], border: [] } })
+  for (const { service, state, health, image } of status.services) table.push([service, state, health || '-', image])
+  return `${[...head, table.toString(), ...validationLines(status, { marks, paint }), agentLine(status)].join('\n')}\n`
+}
+
+function validationLines({ validation, nextValidationAt }: NodeStatus, { marks, paint }: Look): string[] {
+  if (!validation) return ['not validated yet']
+  const next = nextValidationAt ? `, next at ${nextValidationAt}` : ''
+  if (validation.passed)
+    return [`${paint('green', marks.pass)} validated at ${validation.at} in ${validation.seconds} s${next}`]
+  return [
+    `${paint('red', marks.fail)} validation failed at ${validation.at}${next}`,
+    ...validation.failed.map((title) => `    ${title}`),
+  ]
+}
+
+function agentLine({ agent, store }: NodeStatus): string {
+  const kept = `store: ${store.blobs} blobs, ${size(store.bytes)}`
+  return agent
+    ? `agent: since ${agent.startedAt}, ${size(agent.residentBytes)} resident; ${kept}`
+    : `agent: does not answer; ${kept}`
+}

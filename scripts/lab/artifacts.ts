@@ -1,0 +1,45 @@
+import { execFile, spawn } from 'node:child_process'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { cachePath } from '../../test/lab/cache.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+
+/** The built executable for this machine. */
+export const EXECUTABLE = join(ROOT, 'dist', 'mojabox-linux-x64')
+/** The lab's bundle: the profile `central-ledger`, its images from the lab's registry, Docker's packages from Debian. */
+export const BUNDLE = cachePath('bundle', 'core-test-harness.tar')
+
+/** Runs `node scripts/build.ts`: seconds the first time, nothing when nothing changed. */
+export async function buildExecutables(only?: 'linux-x64'): Promise<void> {
+  await script('build.ts', only ? ['--only', only] : [])
+}
+
+/** Builds the lab's bundle with the built executable; what is cached is not fetched again. */
+export async function buildBundle(registry: string): Promise<void> {
+  await promisify(execFile)('mkdir', ['-p', join(BUNDLE, '..')])
+  const spec = join(ROOT, 'bundles', 'core-test-harness', 'bundle.yaml')
+  const selection = ['--profile', 'central-ledger', '--platform', 'linux/amd64', '--distribution', 'debian-12,debian-13']
+  await foreground([EXECUTABLE, 'bundle', 'build', spec, '-o', BUNDLE, '--mirror', `docker.io=${registry}`, ...selection])
+}
+
+export async function sizeOf(path: string): Promise<number> {
+  return (await stat(path)).size
+}
+
+/** Runs a command with this terminal; its exit code must be one of `okCodes`. */
+export async function foreground(argv: string[], options: { env?: NodeJS.ProcessEnv; okCodes?: number[]; quiet?: boolean } = {}): Promise<number> {
+  const [command = '', ...args] = argv
+  const child = spawn(command, args, { stdio: options.quiet ? 'ignore' : 'inherit', env: { ...process.env, ...options.env } })
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (exit) => resolve(exit ?? 1))
+  })
+  if (!(options.okCodes ?? [0]).includes(code)) throw new Error(`${argv.join(' ')}: exit code ${code}`)
+  return code
+}
+
+function script(name: string, args: string[]): Promise<number> {
+  return foreground([process.execPath, join(ROOT, 'scripts', name), ...args])
+}

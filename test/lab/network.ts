@@ -1,0 +1,55 @@
+import { docker, labLabel } from './docker.ts'
+import { run, succeeds } from './process.ts'
+
+/** The lab's closed site network: nodes reach each other and this machine, and nothing else. */
+export const labNetwork = {
+  name: 'mojabox-lab',
+  subnet: '10.77.0.0/24',
+  /** This machine's own address in it, and the nodes' default gateway; it forwards nothing. */
+  gateway: '10.77.0.1',
+  bridge: 'mojabox-lab0',
+} as const
+
+/** Makes the nodes' network unless it is there. Its addresses .2 to .9 are left free for a test's own use. */
+export async function ensureNetwork(): Promise<void> {
+  if (await succeeds(['docker', 'network', 'inspect', labNetwork.name])) return
+  await docker([
+    'network',
+    'create',
+    '--internal',
+    '--subnet',
+    labNetwork.subnet,
+    '--gateway',
+    labNetwork.gateway,
+    '--opt',
+    `com.docker.network.bridge.name=${labNetwork.bridge}`,
+    '--label',
+    labLabel,
+    labNetwork.name,
+  ])
+}
+
+/**
+ * Pulls a running node's network cable at the switch: the node sees its link up and its peers silent, as with a
+ * firewall that drops, and no rule is left in the node. A restart of the node plugs it in again.
+ */
+export async function cutNetwork(name: string): Promise<void> {
+  await run(['ip', 'link', 'set', await hostLink(name), 'nomaster'])
+}
+
+export async function restoreNetwork(name: string): Promise<void> {
+  await run(['ip', 'link', 'set', await hostLink(name), 'master', labNetwork.bridge])
+}
+
+/** This machine's end of the virtual cable to a node. */
+async function hostLink(name: string): Promise<string> {
+  const pid = await docker(['inspect', '--format', '{{.State.Pid}}', `mojabox-lab-${name}`])
+  const { stdout } = await run(['nsenter', '--target', pid, '--net', 'ip', '-o', 'link', 'show', 'type', 'veth'])
+  // "12: eth0@if13: ..." is the cable's end in the node. Containers inside the node have links too, but not to here.
+  const peer = /: eth\d+@if(\d+):/.exec(stdout)?.[1]
+  const links = await run(['ip', '-o', 'link', 'show'])
+  const link = new RegExp(`^${peer}: ([^@:]+)`, 'm').exec(links.stdout)?.[1]
+  if (peer === undefined || link === undefined)
+    throw new Error(`finding the link of node ${name}: none on this machine`)
+  return link
+}
