@@ -50,7 +50,7 @@ async function bareHost() {
 }
 
 async function down(): Promise<void> {
-  if ((await listNodes().catch(() => [])).includes(NODE)) await removeNode(NODE)
+  if ((await listNodes().catch((): string[] => [])).includes(NODE)) await removeNode(NODE)
   await rm(FOLDER, { recursive: true, force: true })
 }
 

@@ -1,35 +1,38 @@
+import { readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MojaboxError } from '../../bundles/format/error.ts'
-import type { NodeState } from '../contract/node-state.ts'
+import type { Digest } from '../../bundles/format/manifest.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { NodeStatus } from '../contract/status.ts'
-import { createRunCommand } from '../runtimes/command.ts'
-import { serveMirror } from '../store/mirror.ts'
-import { storeContent } from '../store/store-content.ts'
-import { Store } from '../store/store.ts'
+import { type MirrorContent, serveMirror } from '../store/mirror.ts'
 import { reenter } from './reentry.ts'
-import { observeStatus, readNodeState } from './status.ts'
-import { saveReport, validateApart } from './validation.ts'
+import { runChild, runValidation } from './validation-process.ts'
 
 /** After a boot the services need a while: until then a failed validation would say nothing new. */
 const SETTLE_LIMIT_MS = 5 * 60 * 1000
 const LOOK_EVERY_MS = 3_000
 const LEVELS = ['services', 'ledger']
 
+/** What the agent has to remember of node.json. */
+interface Kept {
+  bundle: Digest
+  validateEverySeconds: number
+}
+
 /**
  * The agent: keeps the store and its mirror, validates the hub on its interval, and answers `status` on a unix socket.
- * The socket takes one question and no orders. Runs until `signal`.
+ * The socket takes one question and no orders. Runs until `signal`. It stays small (at most 70 MB resident) by loading
+ * nearly nothing: what needs libraries is done by child processes of the same executable.
+ * @throws MojaboxError `not-installed`
  */
 export async function runAgent(signal: AbortSignal): Promise<void> {
-  const state = await readNodeState()
-  if (!state) throw nothingToKeep()
+  const kept = await readKept()
   const startedAt = new Date().toISOString()
-  const mirror = await serveMirror(storeContent(new Store(NODE_PATHS.store), state.bundle))
+  const mirror = await serveMirror(lazyContent(kept.bundle))
   let nextValidationAt: string | null = null
   const status = async (): Promise<NodeStatus> => ({
-    ...(await observeStatus(createRunCommand(signal), state)),
+    ...(await observeApart(signal)),
     agent: { pid: process.pid, startedAt, residentBytes: process.memoryUsage.rss(), mirror: mirror.address },
     nextValidationAt,
   })
@@ -37,8 +40,8 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   try {
     await settled(status, signal)
     for (;;) {
-      await validate(state, signal)
-      const waitMs = state.settings.validateEverySeconds * 1000
+      await validate(signal)
+      const waitMs = kept.validateEverySeconds * 1000
       nextValidationAt = new Date(Date.now() + waitMs).toISOString()
       await delay(waitMs, undefined, { signal })
     }
@@ -50,6 +53,36 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   }
 }
 
+/** Read without its schema, which would cost 15 MB for as long as the agent lives; the install wrote it. */
+async function readKept(): Promise<Kept> {
+  const text = await readFile(NODE_PATHS.node, 'utf8').catch(() => undefined)
+  if (text === undefined) throw nothingToKeep()
+  const { bundle, settings } = JSON.parse(text)
+  return { bundle, validateEverySeconds: Math.max(10, Number(settings?.validateEverySeconds) || 300) }
+}
+
+/** The store's content, loaded when somebody asks for it. */
+function lazyContent(bundle: Digest): MirrorContent {
+  let content: Promise<MirrorContent> | undefined
+  const load = () => {
+    content ??= Promise.all([import('../store/store-content.ts'), import('../store/store.ts')]).then(
+      ([{ storeContent }, { Store }]) => storeContent(new Store(NODE_PATHS.store), bundle),
+    )
+    return content
+  }
+  return {
+    manifest: async (reference) => (await load()).manifest(reference),
+    blob: async (digest) => (await load()).blob(digest),
+  }
+}
+
+async function observeApart(signal: AbortSignal): Promise<NodeStatus> {
+  const [program = '', ...argv] = reenter(['node', 'status'])
+  const { code, stdout, stderr } = await runChild(program, argv, signal)
+  if (code !== 0) throw new Error(stderr.trim() || `exit code ${code}`)
+  return JSON.parse(stdout)
+}
+
 async function answerStatus(status: () => Promise<NodeStatus>): Promise<() => Promise<void>> {
   const server = createServer((request, response) => {
     if (request.method !== 'GET' || request.url !== '/status') return void response.writeHead(404).end()
@@ -59,11 +92,9 @@ async function answerStatus(status: () => Promise<NodeStatus>): Promise<() => Pr
     )
   })
   await rm(NODE_PATHS.agentSocket, { force: true })
-  await new Promise<void>((resolve, reject) =>
-    server
-      .once('error', reject)
-      .listen({ path: NODE_PATHS.agentSocket, readableAll: true, writableAll: true }, resolve),
-  )
+  // Any user of this machine may ask how the hub is; nobody can tell the agent to do anything.
+  const open = { path: NODE_PATHS.agentSocket, readableAll: true, writableAll: true }
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(open, resolve))
   return () =>
     new Promise((resolve) => {
       server.close(() => resolve())
@@ -74,20 +105,21 @@ async function answerStatus(status: () => Promise<NodeStatus>): Promise<() => Pr
 /** Waits for the services to be up, at most `SETTLE_LIMIT_MS`. */
 async function settled(status: () => Promise<NodeStatus>, signal: AbortSignal): Promise<void> {
   const until = Date.now() + SETTLE_LIMIT_MS
-  while (Date.now() < until && (await status()).hub !== 'up') await delay(LOOK_EVERY_MS, undefined, { signal })
+  while (Date.now() < until) {
+    const { hub } = await status().catch(() => ({ hub: 'down' }))
+    if (hub === 'up') return
+    await delay(LOOK_EVERY_MS, undefined, { signal })
+  }
 }
 
-async function validate(state: NodeState, signal: AbortSignal): Promise<void> {
-  try {
-    const report = await validateApart(reenter, LEVELS, `agent-${Date.now()}`, signal)
-    await saveReport(report)
-    if (!report.passed) process.stderr.write(`validation of ${state.site}/${state.host} failed\n`)
-  } catch (error) {
+/** What went wrong goes to the journal of systemd; the report is on disk. */
+async function validate(signal: AbortSignal): Promise<void> {
+  const ended = await runValidation(reenter, LEVELS, `agent-${Date.now()}`, signal).catch((error: Error) => {
     if (signal.aborted) throw error
-    process.stderr.write(
-      `${error instanceof MojaboxError ? `${error.message}: ${error.facts.found}` : String(error)}\n`,
-    )
-  }
+    return { code: null, stdout: '', stderr: error.message }
+  })
+  if (ended.code !== 0)
+    process.stderr.write(`validation did not pass: ${ended.stderr.trim() || `exit code ${ended.code}`}\n`)
 }
 
 function nothingToKeep(): MojaboxError {

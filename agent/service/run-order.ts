@@ -18,7 +18,7 @@ import type { DeskLink } from './desk-link.ts'
 import { forgetNode } from './forget-node.ts'
 import { prepareInstall } from './prepare-install.ts'
 import { reenter } from './reentry.ts'
-import { askAgent, observeStatus, readNodeState } from './status.ts'
+import { askAgent, observeStatus, requireNodeState } from './status.ts'
 import { loadReport, saveReport, validateApart } from './validation.ts'
 
 type Hello = Extract<DeskMessage, { type: 'hello' }>
@@ -128,20 +128,24 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
       refuseFailed(checks)
     }
     const changed = await applySteps(steps, handlerOf, run.context, run.journal, run.emit)
+    const about = { checks, skippedChecks: run.order.skipChecks }
     const recent = changed === 0 && settled ? await recentReport(run) : undefined
-    const report = recent ?? (await validateApart(reenter, run.order.levels, run.order.run, run.signal))
-    await tell(run, { ...report, checks, skippedChecks: run.order.skipChecks })
+    if (recent) tell(run, { ...recent, ...about })
+    else {
+      const report = { ...(await validateApart(reenter, run.order.levels, run.order.run, run.signal)), ...about }
+      await saveReport(report)
+      tell(run, report)
+    }
     return changed
   },
 
   async validate(run) {
-    await tell(run, await validateApart(reenter, run.order.levels, run.order.run, run.signal))
+    tell(run, await validateApart(reenter, run.order.levels, run.order.run, run.signal))
     return 0
   },
 
   async status(run) {
-    const state = await readNodeState()
-    if (!state) throw notInstalled(run.order)
+    const state = await requireNodeState()
     run.emit({ type: 'status', status: (await askAgent()) ?? (await observeStatus(run.command, state)) })
     return 0
   },
@@ -193,8 +197,8 @@ async function recentReport(run: Run): Promise<Report | undefined> {
     : undefined
 }
 
-async function tell(run: Run, report: Report): Promise<void> {
-  await saveReport(report)
+/** @throws MojaboxError `validation-failed`, naming what failed */
+function tell(run: Run, report: Report): void {
   run.emit({ type: 'report', report })
   if (report.passed) return
   const failed = report.levels.flatMap(({ cases }) => cases.filter((entry) => entry.status === 'fail'))
@@ -206,16 +210,5 @@ async function tell(run: Run, report: Report): Promise<void> {
     found: failed.map((entry) => `${entry.title}: ${entry.found}`).join('; '),
     needed: failed.map((entry) => entry.needed).join('; '),
     next: `see \`mojabox status\`${subjects[0] ? ` and \`docker logs mojabox-${subjects[0]}-1\` on the node` : ''}`,
-  })
-}
-
-function notInstalled(order: WorkOrder): MojaboxError {
-  return new MojaboxError({
-    code: 'not-installed',
-    kind: 'check',
-    message: `nothing is installed on ${order.host}`,
-    found: `no ${NODE_PATHS.node}`,
-    needed: 'a finished `mojabox install`',
-    next: 'mojabox install',
   })
 }

@@ -1,6 +1,6 @@
-import { readFile, stat } from 'node:fs/promises'
-import { uptime } from 'node:os'
-import { z } from 'zod'
+import { readFile } from 'node:fs/promises'
+import { get } from 'node:http'
+import { MojaboxError } from '../../bundles/format/error.ts'
 import type { NodeState } from '../contract/node-state.ts'
 import { NodeState as NodeStateSchema } from '../contract/node-state.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
@@ -16,6 +16,20 @@ export const LAST_VALIDATION = 'last.json'
 export async function readNodeState(): Promise<NodeState | undefined> {
   const text = await readFile(NODE_PATHS.node, 'utf8').catch(() => undefined)
   return text === undefined ? undefined : NodeStateSchema.parse(JSON.parse(text))
+}
+
+/** @throws MojaboxError `not-installed` */
+export async function requireNodeState(): Promise<NodeState> {
+  const state = await readNodeState()
+  if (state) return state
+  throw new MojaboxError({
+    code: 'not-installed',
+    kind: 'check',
+    message: 'nothing is installed on this node',
+    found: `no ${NODE_PATHS.node}`,
+    needed: 'a finished `mojabox install`',
+    next: 'mojabox install',
+  })
 }
 
 /** The node's status as it can be seen without asking the agent. */
@@ -52,19 +66,20 @@ export async function lastValidation(): Promise<ValidationSummary | null> {
   }
 }
 
-/** Asks the agent over its socket; undefined when none answers. */
-export async function askAgent(timeoutMs = 5_000): Promise<NodeStatus | undefined> {
-  const { request, Agent } = await import('undici')
-  const dispatcher = new Agent({ connect: { socketPath: NODE_PATHS.agentSocket } })
-  try {
-    const response = await request('http://agent/status', { dispatcher, signal: AbortSignal.timeout(timeoutMs) })
-    return NodeStatus.parse(await response.body.json())
-  } catch (error) {
-    if (error instanceof z.ZodError) throw error
-    return undefined
-  } finally {
-    await dispatcher.close()
-  }
+/** Asks the agent over its socket; undefined when none answers within `timeoutMs`. */
+export async function askAgent(timeoutMs = 10_000): Promise<NodeStatus | undefined> {
+  const text = await new Promise<string | undefined>((resolve) => {
+    const options = { socketPath: NODE_PATHS.agentSocket, path: '/status', timeout: timeoutMs }
+    const asked = get(options, (response) => {
+      const pieces: Buffer[] = []
+      response.on('data', (piece) => pieces.push(piece))
+      response.on('end', () => resolve(response.statusCode === 200 ? Buffer.concat(pieces).toString() : undefined))
+      response.on('error', () => resolve(undefined))
+    })
+    asked.on('error', () => resolve(undefined))
+    asked.on('timeout', () => asked.destroy())
+  })
+  return text === undefined ? undefined : NodeStatus.parse(JSON.parse(text))
 }
 
 function hubState(services: ServiceStatus[]): NodeStatus['hub'] {
@@ -76,10 +91,14 @@ function hubState(services: ServiceStatus[]): NodeStatus['hub'] {
   return lasting.some((service) => service.health === 'starting') ? 'starting' : 'degraded'
 }
 
+/** When PID 1 started: in a container that is its own boot, not the machine's around it. See proc(5). */
 async function bootTime(): Promise<string> {
-  // PID 1's own start, which in a container is its boot; `uptime` would tell the machine's around it.
-  const started = await stat('/proc/1').catch(() => undefined)
-  return (started?.ctime ?? new Date(Date.now() - uptime() * 1000)).toISOString()
+  const CLOCK_TICKS_PER_SECOND = 100
+  const [machine, init] = await Promise.all([readFile('/proc/stat', 'utf8'), readFile('/proc/1/stat', 'utf8')])
+  const bootSeconds = Number(/^btime (\d+)$/m.exec(machine)?.[1] ?? 0)
+  // The 22nd field; the second one, a name in brackets, may hold blanks.
+  const startTicks = Number(init.slice(init.lastIndexOf(')') + 2).split(' ')[19] ?? 0)
+  return new Date((bootSeconds + startTicks / CLOCK_TICKS_PER_SECOND) * 1000).toISOString()
 }
 
 async function storeSize(): Promise<{ blobs: number; bytes: number }> {

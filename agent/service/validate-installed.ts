@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { MojaboxError } from '../../bundles/format/error.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { Report } from '../contract/report.ts'
 import { parseDefinition } from '../deployments/core-test-harness/definition.ts'
@@ -7,24 +6,15 @@ import { createRunCommand } from '../runtimes/command.ts'
 import { PROJECT } from '../runtimes/compose.ts'
 import { buildReport } from '../validate/report.ts'
 import { validate } from '../validate/validate.ts'
-import { readNodeState } from './status.ts'
+import { requireNodeState } from './status.ts'
+import { saveReport } from './validation.ts'
 
 /**
- * Validates what is installed on this node; what that is, the node itself remembers.
+ * Validates what is installed on this node (what that is, the node itself remembers) and saves the report.
  * @throws MojaboxError `not-installed`
  */
 export async function validateInstalled(run: string, levels: string[], signal: AbortSignal): Promise<Report> {
-  const state = await readNodeState()
-  if (!state) {
-    throw new MojaboxError({
-      code: 'not-installed',
-      kind: 'check',
-      message: 'nothing is installed here that could be validated',
-      found: `no ${NODE_PATHS.node}`,
-      needed: 'a finished `mojabox install`',
-      next: 'mojabox install',
-    })
-  }
+  const state = await requireNodeState()
   const definition = parseDefinition(
     await readFile(`${NODE_PATHS.deployments}/${state.deployment}/deployment.yaml`, 'utf8'),
   )
@@ -40,5 +30,7 @@ export async function validateInstalled(run: string, levels: string[], signal: A
     signal,
   })
   const order = { ...state, run, skipChecks: [] }
-  return buildReport({ order, startedAt, endedAt: new Date(), levels: found, checks: [] })
+  const report = buildReport({ order, startedAt, endedAt: new Date(), levels: found, checks: [] })
+  await saveReport(report)
+  return report
 }

@@ -1,21 +1,17 @@
-import { spawn } from 'node:child_process'
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import { Report } from '../contract/report.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { ValidationSummary } from '../contract/status.ts'
+import { writeReport } from '../validate/report.ts'
 import type { ReentryArgv } from './reentry.ts'
 import { LAST_VALIDATION, lastValidation } from './status.ts'
-
-/** Longest a whole validation may take, milliseconds. */
-const LIMIT_MS = 180_000
-/** One validation at a time on a node: they count on the balances of the same test accounts. */
-const LOCK = '/run/lock/mojabox-validate.lock'
+import { LOCK_BUSY, runValidation } from './validation-process.ts'
 
 /**
- * Validates in a process of its own (what it loads goes with it, so the agent stays small) and gives its report.
+ * Validates what is installed here and gives the report, which is saved.
  * @throws MojaboxError `validation-broken` when no report came
  */
 export async function validateApart(
@@ -24,25 +20,17 @@ export async function validateApart(
   run: string,
   signal: AbortSignal,
 ): Promise<Report> {
-  const inner = reentry(['node', 'validate', '--run', run, ...levels.flatMap((level) => ['--level', level])])
-  const argv = ['--wait', '120', '--conflict-exit-code', '75', LOCK, ...inner]
-  const child = spawn('flock', argv, { stdio: ['ignore', 'pipe', 'pipe'], signal, timeout: LIMIT_MS })
-  const output = { stdout: '', stderr: '' }
-  child.stdout.on('data', (piece) => (output.stdout += piece))
-  child.stderr.on('data', (piece) => (output.stderr = (output.stderr + piece).slice(-4096)))
-  const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve))
+  const { code, stdout, stderr } = await runValidation(reentry, levels, run, signal)
   try {
-    return Report.parse(JSON.parse(output.stdout))
+    return Report.parse(JSON.parse(stdout))
   } catch (cause) {
+    const busy = code === LOCK_BUSY
     throw new MojaboxError(
       {
         code: 'validation-broken',
         kind: 'validation',
         message: 'the validation itself did not finish',
-        found:
-          code === 75
-            ? 'another validation held the lock for two minutes'
-            : `exit code ${code}: ${output.stderr.trim()}`,
+        found: busy ? 'another validation held the lock for two minutes' : `exit code ${code}: ${stderr.trim()}`,
         needed: 'a report',
         next: 'run `mojabox validate` again',
       },
@@ -56,7 +44,6 @@ const KEPT_REPORTS = 50
 
 /** Writes the report (JSON, JUnit XML) into the node's folder of reports and notes it as the last one. */
 export async function saveReport(report: Report): Promise<void> {
-  const { writeReport } = await import('../validate/report.ts')
   const folder = NODE_PATHS.reports
   await mkdir(folder, { recursive: true })
   const { jsonPath } = await writeReport(report, folder)
@@ -80,8 +67,12 @@ export async function loadReport(maxAgeMs: number): Promise<Report | undefined> 
   return text === undefined ? undefined : Report.parse(JSON.parse(text))
 }
 
+/** The newest stay, whatever their names. */
 async function forgetOldReports(folder: string): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => name !== LAST_VALIDATION && /\.(json|xml)$/.test(name)).sort()
-  for (const name of names.slice(0, Math.max(0, names.length - 2 * KEPT_REPORTS)))
-    await rm(join(folder, name), { force: true })
+  const names = (await readdir(folder)).filter((name) => name !== LAST_VALIDATION && /\.(json|xml)$/.test(name))
+  const dated = await Promise.all(
+    names.map(async (name) => ({ name, at: (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0 })),
+  )
+  dated.sort((left, right) => right.at - left.at)
+  for (const { name } of dated.slice(2 * KEPT_REPORTS)) await rm(join(folder, name), { force: true })
 }

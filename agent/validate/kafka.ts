@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { MojaboxError } from '../../bundles/format/error.ts'
 
-export interface GroupMember {
+interface GroupMember {
   /** Address the member connected from. */
   host: string
   partitions: { topic: string; partition: number }[]
@@ -13,7 +13,7 @@ export interface ConsumerGroup {
   members: GroupMember[]
 }
 
-export interface PartitionLag {
+interface PartitionLag {
   partition: number
   /** Next offset the group will read; -1 when it never committed one. */
   committed: bigint
@@ -32,7 +32,7 @@ export interface Kafka {
   close(): Promise<void>
 }
 
-export interface KafkaOptions {
+interface KafkaOptions {
   brokers: string[]
   signal: AbortSignal
   /** For each call; default 5 000. */
@@ -134,9 +134,16 @@ export const openKafka: OpenKafka = async ({ brokers, signal, timeoutMs = 5_000 
         committed: committed.get(partition) ?? -1n,
       }))
     },
-    // A dead broker must not hold up the end of a run.
-    close: () => Promise.race([admin.close().catch(() => {}), delay(CLOSE_MS, undefined, { ref: false })]).then(() => {}),
+    close: () => settledOrAfter(admin.close(), CLOSE_MS),
   }
+}
+
+/** A dead broker must not hold up the end of a run, nor a timer the end of the process. */
+async function settledOrAfter(work: Promise<unknown>, ms: number): Promise<void> {
+  const done = new AbortController()
+  const timer = delay(ms, undefined, { signal: done.signal }).catch(() => {})
+  await Promise.race([work.catch(() => {}), timer])
+  done.abort()
 }
 
 function unreachable(brokers: string[], what: string, found: string, cause?: unknown): MojaboxError {

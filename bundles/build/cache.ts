@@ -121,6 +121,11 @@ async function ensureBlob({ blobs, digest, openOrigin, options, retry }: EnsureT
   const partial = await takePartial(blobs, digest)
   const hash = createHash('sha256')
   const state = { path: partial, hash, bytes: await hashFile(partial, hash) }
+  if (state.bytes > (options.sizeBytes ?? Number.POSITIVE_INFINITY)) {
+    // Not a beginning of this blob.
+    await rm(partial, { force: true })
+    Object.assign(state, { hash: createHash('sha256'), bytes: 0 })
+  }
   options.onBytes(state.bytes)
   await withRetries(() => receive(state, openOrigin, options), options.signal, retry).catch((error) => {
     throw error instanceof PassingFault ? broken(options, state.bytes, error) : error

@@ -36,6 +36,17 @@ export interface HttpOptions {
   retryDelayMs?: number | undefined
 }
 
+/** Opens content at an offset: asks for the rest, and copes with servers that always send all. */
+export async function getFrom(http: Http, request: HttpRequest, offsetBytes: number): Promise<HttpResponse & { startBytes: number }> {
+  const range = { ...request.headers, range: `bytes=${offsetBytes}-` }
+  const response = await http.get(offsetBytes === 0 ? request : { ...request, headers: range })
+  if (response.status === 416) {
+    await response.body.dump()
+    return { ...(await http.get(request)), startBytes: 0 }
+  }
+  return { ...response, startBytes: response.status === 206 ? offsetBytes : 0 }
+}
+
 const MAX_REDIRECTS = 6
 
 /** A fault that may pass: worth a new try. */

@@ -26,7 +26,7 @@ const Archive = z.strictObject({
   /** The `Origin` that its signed index must state. */
   origin: z.string().min(1),
   /** A line of the building machine's apt configuration with one of these suites gives the address. */
-  suites: z.array(z.string().min(1)).min(1),
+  suites: z.array(z.string().min(1)),
   /** Trusted when the apt configuration names none. */
   keyrings: z.array(z.string().min(1)),
 })

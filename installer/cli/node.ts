@@ -31,10 +31,19 @@ export function addNodeCommand(program: Command, io: Io): void {
     .command('validate')
     .requiredOption('--run <ID>')
     .option('--level <LEVEL>', '', (value: string, earlier: string[] = []) => [...earlier, value])
-    .description('validate what is installed here and print the report')
+    .description('validate what is installed here, save the report and print it')
     .action(async (options: { run: string; level?: string[] }) => {
       const { validateInstalled } = await import('../../agent/service/validate-installed.ts')
       io.stdout(`${JSON.stringify(await validateInstalled(options.run, options.level ?? [], io.signal))}\n`)
+    })
+
+  node
+    .command('status')
+    .description('what can be seen of the hub here, as JSON')
+    .action(async () => {
+      const { observeStatus, requireNodeState } = await import('../../agent/service/status.ts')
+      const { createRunCommand } = await import('../../agent/runtimes/command.ts')
+      io.stdout(JSON.stringify(await observeStatus(createRunCommand(io.signal), await requireNodeState())))
     })
 }
 

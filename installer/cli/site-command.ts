@@ -2,10 +2,13 @@ import { resolve } from 'node:path'
 import { levelsOrAll } from './levels.ts'
 import type { WorkOrder } from '../../agent/contract/work-order.ts'
 import type { Event } from '../../agent/contract/events.ts'
+import { NodeStatus } from '../../agent/contract/status.ts'
 import type { OpenBundle } from '../../bundles/format/open.ts'
 import { createReader } from '../render/reader.ts'
+import { failUnlessWell } from './hub-health.ts'
 import type { Io } from './io.ts'
-import { type ResolvedSite, reachOf, resolveSite, type SiteOptions } from './site-options.ts'
+import { type ResolvedSite, reachOf, resolveSite } from './resolve-site.ts'
+import type { SiteOptions } from './site-options.ts'
 
 export interface VerbOptions extends SiteOptions {
   skipCheck?: string[]
@@ -28,6 +31,7 @@ export async function runVerb(verb: WorkOrder['verb'], options: VerbOptions, io:
   ])
   const reader = createReader(io, { json: options.json === true, hosts: resolved.site.hosts.length, verb })
   const bundle = NEEDS_BUNDLE.includes(verb) ? await verifiedBundle(resolved, io, options) : undefined
+  const statuses: NodeStatus[] = []
   const reports: Extract<Event, { type: 'report' }>[] = []
   try {
     const failure = await runSite({
@@ -41,12 +45,14 @@ export async function runVerb(verb: WorkOrder['verb'], options: VerbOptions, io:
       deleteData: options.deleteData === true,
       onEvent(event) {
         if (event.type === 'report') reports.push(event)
+        if (event.type === 'status') statuses.push(NodeStatus.parse(event.status))
         reader.take(event)
       },
       signal: io.signal,
     })
     await keepReports(reports, options.report)
     if (failure) throw failure
+    statuses.forEach(failUnlessWell)
   } finally {
     reader.end()
     await bundle?.close()

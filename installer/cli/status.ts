@@ -1,7 +1,5 @@
 import { access } from 'node:fs/promises'
 import type { Command } from 'commander'
-import type { NodeStatus } from '../../agent/contract/status.ts'
-import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Io } from './io.ts'
 import { addSiteOptions, DEFAULT_SITE_FILE, type SiteOptions } from './site-options.ts'
 
@@ -19,11 +17,13 @@ export function addStatusCommand(program: Command, io: Io): void {
 
 /** This machine's own status; false when nothing is installed here. */
 async function statusHere(options: SiteOptions, io: Io): Promise<boolean> {
-  const [{ askAgent, observeStatus, readNodeState }, { createRunCommand }, { renderStatus }] = await Promise.all([
-    import('../../agent/service/status.ts'),
-    import('../../agent/runtimes/command.ts'),
-    import('../render/status.ts'),
-  ])
+  const [{ askAgent, observeStatus, readNodeState }, { createRunCommand }, { renderStatus }, { failUnlessWell }] =
+    await Promise.all([
+      import('../../agent/service/status.ts'),
+      import('../../agent/runtimes/command.ts'),
+      import('../render/status.ts'),
+      import('./hub-health.ts'),
+    ])
   const state = await readNodeState()
   if (!state) return false
   const status = (await askAgent()) ?? (await observeStatus(createRunCommand(io.signal), state))
@@ -31,26 +31,6 @@ async function statusHere(options: SiteOptions, io: Io): Promise<boolean> {
   io.stdout(options.json ? `${JSON.stringify(status)}\n` : renderStatus(status, plain))
   failUnlessWell(status)
   return true
-}
-
-/** @throws MojaboxError `hub-not-well` when the hub is not up or its last validation failed */
-export function failUnlessWell(status: NodeStatus): void {
-  if (status.hub === 'up' && status.validation?.passed !== false) return
-  const bad = status.services.filter(
-    (service) =>
-      service.state !== 'completed' && (service.state !== 'running' || !['', 'healthy'].includes(service.health)),
-  )
-  throw new MojaboxError({
-    code: 'hub-not-well',
-    kind: 'validation',
-    message: `the hub on ${status.host} is ${status.hub}`,
-    found: [
-      ...bad.map((service) => `${service.service} ${service.state} ${service.health}`.trim()),
-      ...(status.validation?.failed ?? []),
-    ].join('; '),
-    needed: 'every service healthy and the last validation passed',
-    next: 'mojabox validate',
-  })
 }
 
 function exists(path: string): Promise<boolean> {

@@ -44,6 +44,7 @@ export function openClient(
   /** An error of ours that explains what ssh2 will only call a failed handshake or login. */
   let reason: unknown
   let exhausted = false
+  let trustedKey: Buffer | undefined
 
   const countdown = new Countdown(options.connectTimeoutMs, () => {
     fail(connectTimeout(place, phase, options.connectTimeoutMs))
@@ -107,8 +108,14 @@ export function openClient(
       serverHostKey: options.hostKeys.algorithms(login.address, login.port),
     },
     hostVerifier: (key: Buffer, verify: (trusted: boolean) => void) => {
-      options.hostKeys.verify(login.address, login.port, key, asking).then(
-        () => verify(true),
+      // At every renewal of the session keys (hardened hosts: each GB or hour) the answer must come in the same tick,
+      // or ssh2 sends data before its NEWKEYS and the host ends the connection. Another key than before is refused.
+      if (trustedKey !== undefined) return verify(trustedKey.equals(key))
+      options.hostKeys.verify(login.address, login.port, Buffer.from(key), asking).then(
+        () => {
+          trustedKey = Buffer.from(key)
+          verify(true)
+        },
         (error: unknown) => {
           reason = error
           verify(false)

@@ -3,15 +3,42 @@ import type { NodeStatus } from '../../agent/contract/status.ts'
 import { size } from './meter.ts'
 import type { Look } from './report.ts'
 
+/** Columns set apart by blanks: fits 80 columns, any terminal, and `awk`. */
+const PLAIN = Object.fromEntries(
+  [
+    'top',
+    'top-mid',
+    'top-left',
+    'top-right',
+    'bottom',
+    'bottom-mid',
+    'bottom-left',
+    'bottom-right',
+    'left',
+    'left-mid',
+    'mid',
+    'mid-mid',
+    'right',
+    'right-mid',
+    'middle',
+  ].map((name) => [name, '']),
+)
+
 /** A node's status as a table for a person. */
 export function renderStatus(status: NodeStatus, { marks, paint }: Look): string {
   const tone = { up: 'green', starting: 'yellow', degraded: 'red', down: 'red' } as const
   const head = [
-    `${paint('bold', `${status.site}/${status.host}`)}: hub ${paint(tone[status.hub], status.hub)} since boot at ${status.bootedAt}`,
+    `${paint('bold', `${status.site}/${status.host}`)}: hub ${paint(tone[status.hub], status.hub)}, host booted at ${status.bootedAt}`,
     `${status.deployment} ${status.profile}, bundle ${status.bundleVersion} (${status.bundle.slice(0, 19)}…), mojabox ${status.mojabox}`,
   ]
-  const table = new Table({ head: ['service', 'state', 'health', 'image'], style: { head: [], border: [] } })
-  for (const { service, state, health, image } of status.services) table.push([service, state, health || '-', image])
+  const table = new Table({
+    head: ['service', 'state', 'health', 'image'],
+    style: { head: [], border: [], compact: true },
+    chars: PLAIN,
+  })
+  for (const { service, state, health, image } of status.services) {
+    table.push([service, state, health || '-', image.replace(/^docker\.io\/(library\/)?/, '')])
+  }
   return `${[...head, table.toString(), ...validationLines(status, { marks, paint }), agentLine(status)].join('\n')}\n`
 }
 

@@ -98,7 +98,7 @@ export function createTerminalReader(io: Io, options: ReaderOptions): Reader {
           event.level === 'warn' ? paint('yellow', `${marks.warn} ${event.message}`) : `  ${event.message}`,
         )
       case 'report':
-        return line(event, renderReport(event.report, { marks, paint }))
+        return line(event, renderReport(event.report, { marks, paint }, options.verb === 'validate'))
       case 'status':
         clear()
         return io.stdout(renderStatus(event.status as NodeStatus, { marks, paint }))

@@ -46,17 +46,14 @@ const Database = z.strictObject({
   schema: Identifier,
   passwordFile: z.string().regex(/^\/[A-Za-z0-9._/-]+$/),
 })
-export type Database = z.infer<typeof Database>
 
 /** A service reached through one of `ports`. */
 const Reached = z.strictObject({ service: Name, port: Name })
 
 const Migrations = z.strictObject({ table: Identifier, lockTable: Identifier, atLeast: z.number().int().positive() })
-export type Migrations = z.infer<typeof Migrations>
 
 /** Reference data: `table` must hold at least so many rows. */
 const Seed = z.strictObject({ table: Identifier, atLeast: z.number().int().positive() })
-export type Seed = z.infer<typeof Seed>
 
 /** A settlement model as central-ledger's API takes it, without its currency. */
 const SettlementModel = z.strictObject({
@@ -78,7 +75,6 @@ const Participant = z.strictObject({
   netDebitCap: z.number().int().nonnegative(),
   funds: z.number().int().nonnegative(),
 })
-export type Participant = z.infer<typeof Participant>
 
 const Provisioning = z.strictObject({
   hubAccounts: z.array(z.string()),

@@ -8,7 +8,7 @@ import { hexOf } from '../../format/digest.ts'
 import { MojaboxError } from '../../format/error.ts'
 import type { Digest } from '../../format/manifest.ts'
 import { diskFull } from '../disk-full.ts'
-import { addressOf } from '../http.ts'
+import { addressOf, getFrom } from '../http.ts'
 import type { BuildContext } from '../source.ts'
 import { openPackagesFile, type PackagesFile } from './package-index.ts'
 import type { Release } from './release.ts'
@@ -57,9 +57,10 @@ async function ensureIndex(
   const url = new URL(release.byHash ? byHash : path, release.url)
   progress.expect(file.sizeBytes)
   const open = async (offset: number) => {
-    const response = await http.get({ url, signal, headers: offset === 0 ? {} : { range: `bytes=${offset}-` } })
-    if (response.status === 200 || response.status === 206)
-      return { startBytes: response.status === 206 ? offset : 0, stream: response.body }
+    const response = await getFrom(http, { url, signal }, offset)
+    if (response.status === 200 || response.status === 206) {
+      return { startBytes: response.startBytes, stream: response.body }
+    }
     await response.body.dump()
     throw notThere(url, response.status)
   }

@@ -7,6 +7,7 @@ import { fetchRelease, type Release } from '../apt/release.ts'
 import { resolvePackages } from '../apt/resolve.ts'
 import { notThere, openSuiteIndex } from '../apt/suite-index.ts'
 import { carry } from '../artifact-manifest.ts'
+import { getFrom } from '../http.ts'
 import type { LockedPackages } from '../lock.ts'
 import type { BuildContext, CarriedArtifact, Source } from '../source.ts'
 import type { Distribution } from '../spec.ts'
@@ -165,9 +166,10 @@ async function fetchPackage(
     const address = addresses.get(archive)
     if (address === undefined) throw addressUnknown(distribution, archive, origins.aptFolder)
     const url = new URL(path, address.url)
-    const response = await http.get({ url, signal, headers: offset === 0 ? {} : { range: `bytes=${offset}-` } })
-    if (response.status === 200 || response.status === 206)
-      return { startBytes: response.status === 206 ? offset : 0, stream: response.body }
+    const response = await getFrom(http, { url, signal }, offset)
+    if (response.status === 200 || response.status === 206) {
+      return { startBytes: response.startBytes, stream: response.body }
+    }
     await response.body.dump()
     throw notThere(url, response.status)
   }

@@ -1,5 +1,5 @@
-import { MojaboxError } from '../../../bundles/format/error.ts'
 import type { ConsumerGroup, Kafka, OpenKafka } from '../../../agent/validate/kafka.ts'
+import { MojaboxError } from '../../../bundles/format/error.ts'
 
 /** A Kafka whose topics, groups and offsets a test sets. */
 export class FakeKafka implements Kafka {

@@ -52,8 +52,10 @@ export class FakeLedger {
     return this.url
   }
 
+  /** Before `listen`, one at which nobody answers. */
   get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`
+    const address = this.server.address() as AddressInfo | null
+    return `http://127.0.0.1:${address?.port ?? 1}`
   }
 
   close(): Promise<unknown> {
@@ -73,7 +75,9 @@ export class FakeLedger {
   }
 
   accountNames(): string[] {
-    return this.all.map(({ participant, ledgerAccountType, currency }) => `${participant} ${ledgerAccountType} ${currency}`)
+    return this.all.map(
+      ({ participant, ledgerAccountType, currency }) => `${participant} ${ledgerAccountType} ${currency}`,
+    )
   }
 
   /** The handler's turn. */
@@ -122,7 +126,9 @@ export class FakeLedger {
     this.requests.push(`${request.method} ${url.pathname}`)
     // biome-ignore lint/suspicious/noExplicitAny: a fake takes what comes
     const [status, body] = this.handle(request.method ?? '', url, text === '' ? {} : (JSON.parse(text) as any))
-    response.writeHead(status, { 'content-type': 'application/json' }).end(body === undefined ? '' : JSON.stringify(body))
+    response
+      .writeHead(status, { 'content-type': 'application/json' })
+      .end(body === undefined ? '' : JSON.stringify(body))
     // The handler comes after the API has answered.
     setImmediate(() => this.work())
   }
@@ -148,7 +154,8 @@ export class FakeLedger {
         this.addAccount(name, body.type, body.currency, true)
         return [201, {}]
       case 'POST 3 participants initialPositionAndLimits':
-        for (const account of this.all) if (account.participant === name && account.currency === body.currency) account.open = true
+        for (const account of this.all)
+          if (account.participant === name && account.currency === body.currency) account.open = true
         this.limits.set(`${name} ${body.currency}`, String(body.limit.value))
         return [201]
       case 'GET 3 participants limits':
@@ -174,12 +181,19 @@ export class FakeLedger {
 
   private listParticipants(): unknown {
     const names = [...new Set(['Hub', ...this.all.map(({ participant }) => participant)])]
-    return names.map((name) => ({ name, accounts: this.all.filter(({ participant }) => participant === name).map(plain) }))
+    return names.map((name) => ({
+      name,
+      accounts: this.all.filter(({ participant }) => participant === name).map(plain),
+    }))
   }
 
   private createParticipant(name: string, currency: string): [number, unknown?] {
     if (!this.account('Hub', 'HUB_RECONCILIATION', currency)) {
-      return refusal(400, '3003', 'Add Party information error - Hub reconciliation account for the specified currency does not exist')
+      return refusal(
+        400,
+        '3003',
+        'Add Party information error - Hub reconciliation account for the specified currency does not exist',
+      )
     }
     this.addAccount(name, 'POSITION', currency, false)
     this.addAccount(name, 'SETTLEMENT', currency, false)
@@ -188,13 +202,16 @@ export class FakeLedger {
 
   private listAccounts(name: string): [number, unknown?] {
     const own = this.all.filter(({ participant }) => participant === name)
-    if (own.length === 0 && name !== 'Hub') return refusal(500, '2001', 'Internal server error - Participant does not exist')
+    if (own.length === 0 && name !== 'Hub')
+      return refusal(500, '2001', 'Internal server error - Participant does not exist')
     return [200, own.filter(({ open }) => open).map(plain)]
   }
 
   private limitOf(name: string, currency: string): unknown[] {
     const value = this.limits.get(`${name} ${currency}`)
-    return value === undefined ? [] : [{ currency, limit: { type: 'NET_DEBIT_CAP', value: Number(value), alarmPercentage: 10 } }]
+    return value === undefined
+      ? []
+      : [{ currency, limit: { type: 'NET_DEBIT_CAP', value: Number(value), alarmPercentage: 10 } }]
   }
 }
 

@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { decimalOf, isUnreachable, openLedgerApi, unitsOf } from '../../../agent/deployments/core-test-harness/ledger-api.ts'
+import {
+  decimalOf,
+  isUnreachable,
+  openLedgerApi,
+  unitsOf,
+} from '../../../agent/deployments/core-test-harness/ledger-api.ts'
 import { FakeLedger } from './fake-ledger.ts'
 
 const signal = new AbortController().signal

@@ -17,7 +17,11 @@ afterEach(() => ledger.close())
 const changes = () => ledger.requests.filter((request) => !request.startsWith('GET'))
 
 describe('hub accounts', () => {
-  const params = () => ({ url: ledger.url, currency: 'USD', accounts: ['HUB_MULTILATERAL_SETTLEMENT', 'HUB_RECONCILIATION'] })
+  const params = () => ({
+    url: ledger.url,
+    currency: 'USD',
+    accounts: ['HUB_MULTILATERAL_SETTLEMENT', 'HUB_RECONCILIATION'],
+  })
 
   it('opens those that are missing, in their order, and then none', async () => {
     expect(await hubAccounts.isDone(stepContext(), params())).toBe(false)

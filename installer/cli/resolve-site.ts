@@ -1,0 +1,80 @@
+import { userInfo } from 'node:os'
+import { access, readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { MojaboxError } from '../../bundles/format/error.ts'
+import { openHostKeys, pinPathOf } from '../fleet/host-keys.ts'
+import { reachHost } from '../fleet/reach-host.ts'
+import { createSecrets } from '../site/secret.ts'
+import { loadSite } from '../site/load-site.ts'
+import { siteFromFlags } from '../site/site-from-flags.ts'
+import type { Site } from '../site/site.ts'
+import type { Reach } from '../actions/run-site.ts'
+import { askKey, askSecret } from '../wizard/questions.ts'
+import type { Io } from './io.ts'
+
+import { DEFAULT_SITE_FILE, type SiteOptions } from './site-options.ts'
+
+export interface ResolvedSite {
+  site: Site
+  /** Where `.mojabox/` lies. */
+  folder: string
+}
+
+/**
+ * The site that the options name: a file's, or made of flags.
+ * @throws MojaboxError kind usage
+ */
+export async function resolveSite(options: SiteOptions, io: Io): Promise<ResolvedSite> {
+  if (options.host) {
+    if (options.file) throw usage('--host and -f exclude each other', 'both', 'one of them', 'leave one out')
+    const folder = process.cwd()
+    const { host, bundle = '-', ...rest } = options
+    const site = siteFromFlags({ ...rest, hosts: host, bundle }, { user: io.env.USER ?? userInfo().username, folder })
+    return { site, folder }
+  }
+  const path = options.file ?? DEFAULT_SITE_FILE
+  if (!options.file && !(await exists(path))) {
+    throw usage(
+      'no site named',
+      `no ${DEFAULT_SITE_FILE} in this folder`,
+      'a site file, or --host',
+      'mojabox install --host ops@10.0.0.7 --bundle mojabox-bundle.tar   (or: -f FILE)',
+    )
+  }
+  const { site, folder } = await loadSite(path)
+  const overrides = {
+    ...(options.bundle && { bundle: resolve(options.bundle) }),
+    ...(options.profile && { profile: options.profile }),
+    ...(options.parallel && { parallel: options.parallel }),
+    ...(options.sudoPassword && {
+      hosts: site.hosts.map((host) => ({ ...host, sudo: { password: options.sudoPassword as string } })),
+    }),
+  }
+  return { site: { ...site, ...overrides }, folder }
+}
+
+/** How this site's hosts are reached: keys, secrets and pins, asking on a terminal only. */
+export async function reachOf({ folder }: ResolvedSite, options: SiteOptions, io: Io): Promise<Reach> {
+  const ask = io.canAsk && !options.json
+  const hostKeys = await openHostKeys({
+    pinPath: pinPathOf(folder),
+    onUnknownKey: options.acceptNewHostKeys ? async () => true : ask ? askKey : undefined,
+  })
+  const secrets = createSecrets({
+    env: io.env,
+    readFile: (path) => readFile(path, 'utf8'),
+    ask: ask ? askSecret : undefined,
+  })
+  return (host, signal) => reachHost(host, { hostKeys, secrets, signal, env: io.env })
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+function usage(message: string, found: string, needed: string, next: string): MojaboxError {
+  return new MojaboxError({ code: 'usage', kind: 'usage', message, found, needed, next })
+}

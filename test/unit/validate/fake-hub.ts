@@ -1,0 +1,144 @@
+import type { RunCommand } from '../../../agent/contract/step.ts'
+import type { Definition, Profile } from '../../../agent/deployments/core-test-harness/definition.ts'
+import { decimalOf, openLedgerApi } from '../../../agent/deployments/core-test-harness/ledger-api.ts'
+import type { Container } from '../../../agent/validate/containers.ts'
+import type { ValidateContext } from '../../../agent/validate/context.ts'
+import { FakeKafka } from '../ledger/fake-kafka.ts'
+import { FakeLedger } from '../ledger/fake-ledger.ts'
+
+const PROFILE: Profile = {
+  title: 'a small one',
+  services: ['mysql', 'kafka', 'migrator', 'ledger', 'handlers'],
+  backing: ['mysql', 'kafka'],
+  jobs: ['migrator'],
+  needs: { cores: { fail: 1, warn: 1 }, memoryBytes: { fail: 1, warn: 1 }, dataBytes: 1 },
+  kafka: { service: 'kafka', port: 'kafka' },
+  database: { service: 'mysql', user: 'ledger', schema: 'ledger', passwordFile: '/run/secrets/password' },
+  ledger: { service: 'ledger', port: 'ledger' },
+  topics: { 'topic-admin': 1, 'topic-events': 2 },
+  consumerGroups: [{ group: 'group-admin', topic: 'topic-admin', service: 'handlers' }],
+  health: [
+    { service: 'ledger', port: 3001, path: '/health' },
+    { service: 'handlers', port: 3001, path: '/health' },
+  ],
+  migrations: { table: 'migration', lockTable: 'migration_lock', atLeast: 3 },
+  seeds: [{ table: 'currency', atLeast: 2 }],
+  provisioning: {
+    hubAccounts: [],
+    settlementModel: {} as Profile['provisioning']['settlementModel'],
+    fundsIn: { group: 'group-admin', topic: 'topic-admin' },
+    participants: [{ name: 'mojaboxpayer', netDebitCap: 1, funds: 1 }],
+  },
+}
+
+export const DEFINITION: Definition = {
+  version: 1,
+  name: 'core-test-harness',
+  title: '',
+  compose: 'compose.yaml',
+  ports: {
+    kafka: { service: 'kafka', variable: 'KAFKA_PORT', default: 9 },
+    ledger: { service: 'ledger', variable: 'LEDGER_PORT', default: 9 },
+  },
+  secrets: {},
+  configs: [],
+  profiles: { small: PROFILE },
+}
+
+const TIMES = { healthMs: 100, settleMs: 60, fundsMs: 300, lookMs: 10 }
+
+/** A hub that is well in every respect, until a test breaks something. */
+export class FakeHub {
+  readonly kafka = new FakeKafka()
+  readonly ledger = new FakeLedger()
+  readonly commands: { argv: string[]; input: string | undefined }[] = []
+  containers: Container[] = PROFILE.services.map((service, index) => container(service, index))
+  readonly health = new Map<string, { status: number; body: string } | Error>()
+  /** Rows by table. */
+  readonly tables = new Map([
+    ['migration', 3],
+    ['currency', 5],
+  ])
+  migrationLocked = false
+  failed: string[] = []
+
+  constructor() {
+    this.kafka.partitionsOf.set('topic-admin', 1).set('topic-events', 2)
+    const address = this.container('handlers').address ?? ''
+    const partitions = [{ topic: 'topic-admin', partition: 0 }]
+    this.kafka.groups.set('group-admin', { state: 'Stable', members: [{ host: address, partitions }] })
+    this.ledger.addParticipant('mojaboxpayer', 'USD', 50_000n)
+  }
+
+  container(service: string): Container {
+    const found = this.containers.find((entry) => entry.service === service)
+    if (!found) throw new Error(`no ${service}`)
+    return found
+  }
+
+  context(): ValidateContext {
+    const signal = new AbortController().signal
+    return {
+      profile: PROFILE,
+      currency: 'USD',
+      signal,
+      times: TIMES,
+      run: this.run,
+      containers: this.containers,
+      kafka: this.kafka,
+      partitions: () => this.kafka.topics(),
+      ledger: openLedgerApi({ url: this.ledger.url, signal }),
+      failed: this.failed,
+      get: async (url) => {
+        const answer = this.health.get(url) ?? {
+          status: 200,
+          body: '{"status":"OK","services":[{"name":"broker","status":"OK"}]}',
+        }
+        if (answer instanceof Error) throw answer
+        return answer
+      },
+    }
+  }
+
+  readonly run: RunCommand = async (argv, options) => {
+    this.commands.push({ argv, input: options?.input })
+    const ok = (stdout: string) => ({ code: 0, stdout, stderr: '' })
+    if (argv[1] === 'ps') return ok(this.containers.map(({ id }) => id).join('\n'))
+    if (argv[1] === 'inspect') return ok(JSON.stringify(this.containers.map(inspected)))
+    return ok(this.rows(options?.input ?? ''))
+  }
+
+  private rows(sql: string): string {
+    const transfer = this.ledger.transfers.get(/transferId = '([^']+)'/.exec(sql)?.[1] ?? '')
+    if (sql.includes('information_schema')) return [...this.tables.keys()].join('\n')
+    if (sql.includes('migration_lock')) return this.migrationLocked ? '1' : '0'
+    if (sql.includes('from migration')) return String(this.tables.get('migration') ?? 0)
+    if (sql.includes('participantPositionChange')) return (transfer?.changes ?? []).map(decimalOf).join('\n')
+    if (sql.includes('transferStateChange')) return (transfer?.states ?? []).join('\n')
+    return [...sql.matchAll(/select '(\w+)'/g)]
+      .map((match) => `${match[1]}\t${this.tables.get(match[1] ?? '')}`)
+      .join('\n')
+  }
+}
+
+function container(service: string, index: number): Container {
+  const job = PROFILE.jobs.includes(service)
+  return {
+    id: `id-${service}`,
+    name: `mojabox-${service}-1`,
+    service,
+    state: job ? 'exited' : 'running',
+    exitCode: 0,
+    address: job ? undefined : `10.0.0.${index + 1}`,
+  }
+}
+
+function inspected({ id, name, service, state, exitCode, address }: Container): unknown {
+  return {
+    Id: id,
+    Name: `/${name}`,
+    State: { Status: state, ExitCode: exitCode },
+    Config: { Labels: { 'com.docker.compose.service': service } },
+    NetworkSettings: { Networks: { mojabox: { IPAddress: address ?? '' } } },
+  }
+}

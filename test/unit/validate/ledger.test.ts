@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { ledger } from '../../../agent/validate/cases/ledger.ts'
+import { FakeHub } from './fake-hub.ts'
+
+let hub: FakeHub
+beforeEach(async () => {
+  hub = new FakeHub()
+  await hub.ledger.listen()
+})
+afterEach(() => hub.ledger.close())
+
+const outcome = async () => (await ledger.run(hub.context())).map(({ id, status }) => `${id} ${status}`)
+
+it('moves money in and out and leaves the balance as it was, again and again', async () => {
+  for (let round = 0; round < 3; round += 1) {
+    expect(await outcome()).toEqual([
+      'ledger:account pass',
+      'ledger:funds-in pass',
+      'ledger:funds-out pass',
+      'ledger:once pass',
+    ])
+    expect(hub.ledger.funds('mojaboxpayer', 'USD')).toBe(50_000n)
+  }
+  expect(hub.ledger.transfers.size).toBe(6)
+})
+
+it('sends every order twice', async () => {
+  const sent: string[] = []
+  hub.ledger.onOrder = ({ transferId, action }) => sent.push(`${action} ${transferId}`)
+  await ledger.run(hub.context())
+  const twice = sent.filter((order) => !order.startsWith('recordFundsOutCommit'))
+  expect(twice).toHaveLength(4)
+  expect(new Set(twice).size).toBe(2)
+})
+
+it('names the handler when orders stay where they are', async () => {
+  hub.ledger.handling = false
+  const cases = await ledger.run(hub.context())
+  expect(cases[1]).toMatchObject({ status: 'fail', subject: 'handlers', found: expect.stringContaining('still 5') })
+  expect(cases.slice(2).map(({ status }) => status)).toEqual(['skip', 'skip'])
+})
+
+it('sees an order that is carried out twice', async () => {
+  hub.ledger.carryOutDuplicates = true
+  const cases = await ledger.run(hub.context())
+  expect(cases.some(({ status }) => status === 'fail')).toBe(true)
+})
+
+it('sees an order of the right sum that was carried out in two goes', async () => {
+  hub.ledger.onOrder = ({ action }) => {
+    if (action !== 'recordFundsOutCommit') return
+    for (const transfer of hub.ledger.transfers.values()) if (transfer.changes.length === 1) transfer.changes = [1n, 1n]
+  }
+  expect((await outcome()).at(-1)).toBe('ledger:once fail')
+})
+
+it('sees a wrong amount', async () => {
+  hub.ledger.onOrder = (order) => {
+    if (order.action === 'recordFundsIn') order.units += 1n
+  }
+  expect((await outcome())[1]).toBe('ledger:funds-in fail')
+})
+
+it('sees an order that is reserved but never committed', async () => {
+  hub.ledger.onOrder = (order) => {
+    if (order.action === 'recordFundsOutCommit') order.action = 'lost'
+  }
+  const cases = await ledger.run(hub.context())
+  expect(cases[2]).toMatchObject({ status: 'fail', found: expect.stringContaining('RESERVED') })
+})
+
+it('fails when the test DFSP is not there', async () => {
+  const context = { ...hub.context(), currency: 'EUR' }
+  expect((await ledger.run(context))[0]).toMatchObject({ status: 'fail', found: 'it has none' })
+})
+
+it('moves nothing in a hub that is known to be broken', async () => {
+  hub.failed = ['kafka', 'kafka']
+  const cases = await ledger.run(hub.context())
+  expect(new Set(cases.map(({ status }) => status))).toEqual(new Set(['skip']))
+  expect(cases[0]?.found).toBe('not tried: kafka failed')
+  expect(hub.ledger.requests).toEqual([])
+})
