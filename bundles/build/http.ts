@@ -37,7 +37,11 @@ export interface HttpOptions {
 }
 
 /** Opens content at an offset: asks for the rest, and copes with servers that always send all. */
-export async function getFrom(http: Http, request: HttpRequest, offsetBytes: number): Promise<HttpResponse & { startBytes: number }> {
+export async function getFrom(
+  http: Http,
+  request: HttpRequest,
+  offsetBytes: number,
+): Promise<HttpResponse & { startBytes: number }> {
   const range = { ...request.headers, range: `bytes=${offsetBytes}-` }
   const response = await http.get(offsetBytes === 0 ? request : { ...request, headers: range })
   if (response.status === 416) {

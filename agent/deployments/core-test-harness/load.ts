@@ -1,6 +1,7 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
-import type { Artifact } from '../../../bundles/format/manifest.ts'
+import { MojaboxError } from '../../../bundles/format/error.ts'
+import { ANNOTATIONS, type Artifact, OciManifest } from '../../../bundles/format/manifest.ts'
 import { artifactBlobs, type ReachableBlob } from '../../../bundles/format/read-artifact.ts'
 import type { NodeBundle } from '../../contract/step.ts'
 import { type Definition, parseDefinition, type Profile, profileOf } from './definition.ts'
@@ -18,7 +19,7 @@ export interface LoadedDeployment {
   /** What the node keeps of the bundle besides packages: its manifest, the deployment's files, the images' manifests. */
   keptBlobs: ReachableBlob[]
   /** Packages of this distribution and architecture, with their blobs; undefined where the bundle has none. */
-  packages: { artifact: Artifact; blobs: ReachableBlob[] } | undefined
+  packages: { artifact: Artifact; blobs: ReachableBlob[]; install: string[] } | undefined
 }
 
 const ComposeFile = z.object({ services: z.record(z.string(), z.object({ image: z.string() })) })
@@ -60,7 +61,11 @@ export async function loadDeployment(
     keptBlobs: keptBlobs
       .flat()
       .filter((blob) => blob.role !== 'layer' || blob.artifacts.some(({ kind }) => kind === 'files')),
-    packages: packages && { artifact: packages, blobs: await blobsOf(bundle, packages) },
+    packages: packages && {
+      artifact: packages,
+      blobs: await blobsOf(bundle, packages),
+      install: await namesToInstall(bundle, packages),
+    },
   }
 }
 
@@ -68,4 +73,19 @@ function blobsOf(bundle: NodeBundle, artifact: Artifact): Promise<ReachableBlob[
   return artifactBlobs(artifact, async (descriptor) =>
     JSON.parse((await bundle.readBlob(descriptor.digest)).toString()),
   )
+}
+
+/** The packages to ask for by name; the artifact's others are what they depend on. */
+async function namesToInstall(bundle: NodeBundle, artifact: Artifact): Promise<string[]> {
+  const manifest = OciManifest.parse(JSON.parse((await bundle.readBlob(artifact.descriptor.digest)).toString()))
+  const names = (manifest.annotations?.[ANNOTATIONS.install] ?? '').split(' ').filter(Boolean)
+  if (names.length > 0) return names
+  throw new MojaboxError({
+    code: 'bundle-corrupt',
+    kind: 'bundle',
+    message: `the bundle's packages for ${artifact.name} do not say what to install`,
+    found: `no ${ANNOTATIONS.install}`,
+    needed: 'the names of the packages',
+    next: 'build the bundle again with this version of mojabox',
+  })
 }

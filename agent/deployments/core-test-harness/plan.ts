@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { ANNOTATIONS } from '../../../bundles/format/manifest.ts'
 import { NODE_PATHS } from '../../contract/paths.ts'
 import type { Step } from '../../contract/step.ts'
 import type { WorkOrder } from '../../contract/work-order.ts'
@@ -32,7 +31,13 @@ export function planHub(order: WorkOrder, deployment: LoadedDeployment, host: Ho
   return [
     step('store', 'store', { title: 'the bundle’s files in the store', blobs }),
     ...(host.installDocker && packages
-      ? [step('packages', 'packages', packageParams(packages.artifact, host.distribution))]
+      ? [
+          step('packages', 'packages', {
+            distribution: host.distribution,
+            artifact: packages.artifact.descriptor.digest,
+            wanted: packages.install,
+          }),
+        ]
       : []),
     step('docker', 'unit', { unit: 'docker.service', title: 'Docker running' }),
     step('images', 'images', { names: deployment.images, architecture: host.architecture }),
@@ -75,14 +80,6 @@ export function portOf(
   name: string,
 ): number {
   return order.settings.ports[name] ?? definition.ports[name]?.default ?? 0
-}
-
-function packageParams(
-  artifact: { descriptor: { digest: string; annotations?: Record<string, string> | undefined } },
-  distribution: string,
-) {
-  const wanted = (artifact.descriptor.annotations?.[ANNOTATIONS.install] ?? '').split(' ').filter(Boolean)
-  return { distribution, artifact: artifact.descriptor.digest, wanted }
 }
 
 function files(order: WorkOrder, deployment: LoadedDeployment): Step[] {

@@ -36,36 +36,33 @@ export interface PackagesFile extends PackageIndex {
   close(): void
 }
 
-interface Span {
-  offset: number
-  length: number
-}
-
-/** Reads the file once to learn where things are. */
-export function openPackagesFile(path: string, archive: string): PackagesFile {
+/** Reads the file once to learn where things are; with `only`, it has nothing but these packages. */
+export function openPackagesFile(path: string, archive: string, only?: readonly string[]): PackagesFile {
   const file = openSync(path, 'r')
-  const spans = new Map<string, Span[]>()
+  /** Offset and length by turns. */
+  const spans = new Map<string, number[]>()
   const providers = new Map<string, Set<string>>()
   const required = new Set<string>()
   const add = (text: string, offset: number, length: number): void => {
-    const name = /^Package: (\S+)/m.exec(text)?.[1]
-    if (name === undefined) return
+    const found = /^Package: (\S+)/m.exec(text)?.[1]
+    if (found === undefined || (only !== undefined && !only.includes(found))) return
+    const name = detached(found)
     const known = spans.get(name)
-    if (known === undefined) spans.set(name, [{ offset, length }])
-    else known.push({ offset, length })
-    if (/^(Essential: yes|Priority: required)$/m.test(text)) required.add(name)
+    if (known === undefined) spans.set(name, [offset, length])
+    else known.push(offset, length)
+    if (only === undefined && /^(Essential: yes|Priority: required)$/m.test(text)) required.add(name)
     const provides = /^Provides: (.*)$/m.exec(text)?.[1]
     for (const [relation] of parseRelations(provides)) {
       if (relation === undefined) continue
       const names = providers.get(relation.name) ?? new Set()
-      providers.set(relation.name, names.add(name))
+      providers.set(detached(relation.name), names.add(name))
     }
   }
   scanStanzas(file, add)
   return {
     candidates: (name) =>
-      (spans.get(name) ?? [])
-        .map((span) => readPackage(file, span, archive))
+      pairs(spans.get(name) ?? [])
+        .map(([offset, length]) => readPackage(file, offset, length, archive))
         .sort((one, other) => compareVersions(other.version, one.version)),
     providers: (name) => [...(providers.get(name) ?? [])].sort(),
     required: () => [...required].sort(),
@@ -73,8 +70,13 @@ export function openPackagesFile(path: string, archive: string): PackagesFile {
   }
 }
 
+/** A copy: a match is a view that keeps the whole stanza in memory. */
+function detached(text: string): string {
+  return Buffer.from(text).toString()
+}
+
 function scanStanzas(file: number, onStanza: (text: string, offset: number, length: number) => void): void {
-  const chunk = Buffer.alloc(4 * 1024 * 1024)
+  const chunk = Buffer.alloc(512 * 1024)
   let rest = Buffer.alloc(0)
   let offset = 0
   for (;;) {
@@ -96,7 +98,13 @@ function scanStanzas(file: number, onStanza: (text: string, offset: number, leng
   }
 }
 
-function readPackage(file: number, { offset, length }: Span, archive: string): Package {
+function pairs(numbers: number[]): [number, number][] {
+  return numbers.flatMap((number, position) =>
+    position % 2 === 0 ? [[number, numbers[position + 1] ?? 0] as [number, number]] : [],
+  )
+}
+
+function readPackage(file: number, offset: number, length: number, archive: string): Package {
   const buffer = Buffer.alloc(length)
   readSync(file, buffer, 0, length, offset)
   return packageOf(parseStanzas(buffer.toString('utf8'))[0] ?? {}, archive)
@@ -118,21 +126,14 @@ export function packageOf(stanza: Stanza, archive: string): Package {
   }
 }
 
-/** Several indexes as one; an index with `only` has nothing but these packages. */
-export function mergeIndexes(indexes: { index: PackageIndex; only: string[] | undefined }[]): PackageIndex {
-  const offering = (name: string) => indexes.filter(({ only }) => only === undefined || only.includes(name))
+/** Several indexes as one. */
+export function mergeIndexes(indexes: PackageIndex[]): PackageIndex {
   return {
     candidates: (name) =>
-      offering(name)
-        .flatMap(({ index }) => index.candidates(name))
+      indexes
+        .flatMap((index) => index.candidates(name))
         .sort((one, other) => compareVersions(other.version, one.version)),
-    providers: (name) => {
-      const names = indexes.flatMap(({ index, only }) =>
-        index.providers(name).filter((provider) => only === undefined || only.includes(provider)),
-      )
-      return [...new Set(names)].sort()
-    },
-    required: () =>
-      [...new Set(indexes.flatMap(({ index, only }) => (only === undefined ? index.required() : [])))].sort(),
+    providers: (name) => [...new Set(indexes.flatMap((index) => index.providers(name)))].sort(),
+    required: () => [...new Set(indexes.flatMap((index) => index.required()))].sort(),
   }
 }

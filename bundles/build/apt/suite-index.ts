@@ -10,6 +10,7 @@ import type { Digest } from '../../format/manifest.ts'
 import { diskFull } from '../disk-full.ts'
 import { addressOf, getFrom } from '../http.ts'
 import type { BuildContext } from '../source.ts'
+import type { Distribution } from '../spec.ts'
 import { openPackagesFile, type PackagesFile } from './package-index.ts'
 import type { Release } from './release.ts'
 
@@ -18,7 +19,7 @@ export async function openSuiteIndex(
   release: Release,
   component: string,
   architecture: string,
-  archive: string,
+  use: Pick<Distribution['archives'][number], 'archive' | 'only'>,
   context: BuildContext,
 ): Promise<PackagesFile> {
   const path = `${component}/binary-${architecture}/Packages`
@@ -43,7 +44,7 @@ export async function openSuiteIndex(
     }
     await cache.drop(chosen.digest)
   }
-  return openPackagesFile(unpacked, archive)
+  return openPackagesFile(unpacked, use.archive, use.only)
 }
 
 async function ensureIndex(

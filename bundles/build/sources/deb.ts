@@ -74,7 +74,7 @@ async function resolveDistribution(
   context: BuildContext,
 ): Promise<LockedPackages> {
   const distribution = context.loaded.spec.distributions[name] as Distribution
-  const files: { index: PackagesFile; only: string[] | undefined }[] = []
+  const files: PackagesFile[] = []
   try {
     for (const use of usesFor(distribution, architecture)) {
       const address = addresses.get(use.archive)
@@ -87,10 +87,7 @@ async function resolveDistribution(
       for (const suite of use.suites) {
         const release = await releaseOf(use.archive, suite, address, releases, context)
         for (const component of use.components) {
-          files.push({
-            index: await openSuiteIndex(release, component, architecture, use.archive, context),
-            only: use.only,
-          })
+          files.push(await openSuiteIndex(release, component, architecture, use, context))
         }
       }
     }
@@ -105,7 +102,7 @@ async function resolveDistribution(
     }))
     return { source: 'deb', distribution: name, architecture, install: [...install], packages: entries }
   } finally {
-    for (const { index } of files) index.close()
+    for (const file of files) file.close()
   }
 }
 
