@@ -1,5 +1,5 @@
-import { run } from './cli/program.ts'
 import { MojaboxError } from '../bundles/format/error.ts'
+import { run } from './cli/program.ts'
 
 const stop = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

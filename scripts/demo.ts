@@ -26,10 +26,20 @@ async function main(): Promise<void> {
   const lab = await stage('the lab: Docker, images of the real services, a registry', () => setUpLab({ log: say }))
   await stage('the bundle', () => buildBundle(lab.registry.address))
   const { node, key } = await stage('a bare Debian 13 host, with no route out', bareHost)
-  const site = ['--host', `${NODE}=ops@${node.ip}`, '--identity', key.privateKeyPath, '--bundle', BUNDLE, '--accept-new-host-keys']
+  const site = [
+    '--host',
+    `${NODE}=ops@${node.ip}`,
+    '--identity',
+    key.privateKeyPath,
+    '--bundle',
+    BUNDLE,
+    '--accept-new-host-keys',
+  ]
   const mojabox = (...args: string[]) => foreground([EXECUTABLE, ...args], { env: { HOME: FOLDER } })
   process.chdir(FOLDER)
-  await stage('mojabox install: over SSH, to a validated hub', () => mojabox('install', ...site, '--report', join(FOLDER, 'report.xml')))
+  await stage('mojabox install: over SSH, to a validated hub', () =>
+    mojabox('install', ...site, '--report', join(FOLDER, 'report.xml')),
+  )
   await stage('mojabox install again: nothing to do', () => mojabox('install', ...site))
   await stage('mojabox validate: money moves', () => mojabox('validate', '--level', 'ledger', ...site))
   await stage('mojabox status', () => mojabox('status', ...site))

@@ -1,5 +1,5 @@
-import { VERSION } from '../../bundles/format/version.ts'
 import type { BundleManifest } from '../../bundles/format/manifest.ts'
+import { VERSION } from '../../bundles/format/version.ts'
 import type { NodeState } from '../contract/node-state.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { Step } from '../contract/step.ts'

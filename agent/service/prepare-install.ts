@@ -1,5 +1,5 @@
-import type { NodeBundle, RunCommand, Step } from '../contract/step.ts'
 import type { CheckResult } from '../contract/check.ts'
+import type { NodeBundle, RunCommand, Step } from '../contract/step.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
 import { planAgent } from '../deployments/agent-steps.ts'
 import { type LoadedDeployment, loadDeployment } from '../deployments/core-test-harness/load.ts'

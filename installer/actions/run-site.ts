@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Emit, Event, EventBody } from '../../agent/contract/events.ts'
+import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import type { WorkOrder } from '../../agent/contract/work-order.ts'
 import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import type { OpenBundle } from '../../bundles/format/open.ts'
@@ -9,7 +10,6 @@ import { deskName, watchRun } from '../delivery/session.ts'
 import type { Connection } from '../fleet/connection.ts'
 import { eachHost, outcomeError } from '../fleet/each-host.ts'
 import type { Host, Site } from '../site/site.ts'
-import { NODE_PATHS } from '../../agent/contract/paths.ts'
 
 /** One way to a host, as root. */
 export type Reach = (host: Host, signal: AbortSignal) => Promise<Connection>

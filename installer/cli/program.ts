@@ -1,13 +1,13 @@
 import { Command, CommanderError } from 'commander'
 import { EXIT_CODES, factsOf } from '../../bundles/format/error.ts'
-import { addBundleCommand } from './bundle.ts'
+import { VERSION } from '../../bundles/format/version.ts'
 import { renderError } from '../render/error.ts'
+import { addBundleCommand } from './bundle.ts'
 import { addCompletionCommand } from './completion.ts'
 import type { Io } from './io.ts'
 import { addAgentCommand, addNodeCommand } from './node.ts'
 import { addStatusCommand } from './status.ts'
 import { addCheckCommand, addInstallCommand, addPlanCommand, addUninstallCommand, addValidateCommand } from './verbs.ts'
-import { VERSION } from '../../bundles/format/version.ts'
 
 /** Runs the command line and gives its exit code; never exits the process itself. */
 export async function run(argv: string[], io: Io): Promise<number> {

@@ -17,18 +17,23 @@ export function addStatusCommand(program: Command, io: Io): void {
 
 /** This machine's own status; false when nothing is installed here. */
 async function statusHere(options: SiteOptions, io: Io): Promise<boolean> {
-  const [{ askAgent, observeStatus, readNodeState }, { createRunCommand }, { renderStatus }, { failUnlessWell }] =
-    await Promise.all([
-      import('../../agent/service/status.ts'),
-      import('../../agent/runtimes/command.ts'),
-      import('../render/status.ts'),
-      import('./hub-health.ts'),
-    ])
+  const [
+    { askAgent, observeStatus, readNodeState },
+    { createRunCommand },
+    { renderStatus },
+    { failUnlessWell },
+    { lookOf },
+  ] = await Promise.all([
+    import('../../agent/service/status.ts'),
+    import('../../agent/runtimes/command.ts'),
+    import('../render/status.ts'),
+    import('./hub-health.ts'),
+    import('../render/look.ts'),
+  ])
   const state = await readNodeState()
   if (!state) return false
   const status = (await askAgent()) ?? (await observeStatus(createRunCommand(io.signal), state))
-  const plain = { marks: { pass: '✓', warn: '!', fail: '✗', skip: '-' }, paint: (_: string, text: string) => text }
-  io.stdout(options.json ? `${JSON.stringify(status)}\n` : renderStatus(status, plain))
+  io.stdout(options.json ? `${JSON.stringify(status)}\n` : renderStatus(status, lookOf(io)))
   failUnlessWell(status)
   return true
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Io } from './io.ts'
-import { addSiteOptions } from './site-options.ts'
 import type { VerbOptions } from './site-command.ts'
+import { addSiteOptions } from './site-options.ts'
 
 const again = (value: string, earlier: string[] = []) => [...earlier, value]
 

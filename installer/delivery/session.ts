@@ -1,11 +1,8 @@
 import { hostname, userInfo } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { BlobSource } from '../../bundles/format/blob-source.ts'
-import { MojaboxError } from '../../bundles/format/error.ts'
-import type { Digest } from '../../bundles/format/manifest.ts'
 import {
-  Channel,
   CHUNK_BYTES,
+  Channel,
   type DeskMessage,
   linkLost,
   type NodeMessage,
@@ -14,6 +11,9 @@ import {
 } from '../../agent/contract/channel.ts'
 import type { Event } from '../../agent/contract/events.ts'
 import type { WorkOrder } from '../../agent/contract/work-order.ts'
+import type { BlobSource } from '../../bundles/format/blob-source.ts'
+import { MojaboxError } from '../../bundles/format/error.ts'
+import type { Digest } from '../../bundles/format/manifest.ts'
 import type { Connection } from '../fleet/connection.ts'
 
 export interface SessionOptions {

@@ -97,9 +97,9 @@ function localProcess(
     setTimeout(() => {
       if (code !== undefined || child.pid === undefined) return
       signalGroup(child.pid, 'SIGKILL')
-      // Under sudo it is not ours to signal: closing its ends is what is left, as over SSH.
-      child.stdin.destroy()
-      child.stdout.destroy()
+      // Root's processes are not ours to signal: whoever gave one up does not wait for its end, as over SSH.
+      end.resolve(exitCode(undefined, 'SIGTERM'))
+      stream.destroy()
     }, KILL_GRACE_MS).unref()
   }
 

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { finished, pipeline } from 'node:stream/promises'
+import { finished } from 'node:stream/promises'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { ExecOptions, ExecResult, RemoteProcess } from './connection.ts'
 
@@ -34,31 +34,30 @@ export async function runToEnd(
     const child = await start(argv, { signal, onStderr: (chunk) => stderr.add(chunk) })
     child.stream.on('data', (chunk: Buffer) => stdout.add(chunk))
     const ended = finished(child.stream, { writable: false })
-    const fed = feed(child, options.input)
-    const [code] = await Promise.all([child.exited, ended, fed])
+    const broken = feed(child, options.input)
+    const [code] = await Promise.race([Promise.all([child.exited, ended]), broken])
     return { code, stdout: stdout.text(), stderr: stderr.text() }
   } finally {
     clearTimeout(timer)
+    if (options.input instanceof Readable) options.input.destroy()
   }
 }
 
-/** Settles when stdin is fed; a command that stops reading early is no failure, an input that breaks is. */
-async function feed(child: RemoteProcess, input: ExecOptions['input']): Promise<void> {
-  if (input === undefined) {
-    child.stream.end()
-    return
-  }
+/** Feeds stdin. Rejects when the input breaks; a command that stops reading early is no failure. */
+function feed(child: RemoteProcess, input: ExecOptions['input']): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  promise.catch(() => {})
   if (!(input instanceof Readable)) {
     child.stream.end(input)
-    return
+    return promise
   }
-  try {
-    await pipeline(input, child.stream)
-  } catch (error) {
-    if (input.errored === null || input.errored === undefined || input.errored !== error) return
+  input.on('error', (error) => {
+    reject(error)
     child.kill()
-    throw error
-  }
+  })
+  // `pipe`, not `pipeline`: that would make the command's end look like a failure of the input.
+  input.pipe(child.stream)
+  return promise
 }
 
 class Collected {

@@ -79,12 +79,29 @@ export function sshProcess(
 
   /** A polite signal first (sshd passes it on when it may), then the end of the channel: its stdin and stdout close. */
   function kill(): void {
-    if (killed || code !== undefined) return
+    if (killed || code !== undefined || link.lost() !== undefined) return
     killed = true
-    if (link.lost() !== undefined) return
-    channel.signal('TERM')
-    setTimeout(() => channel.close(), KILL_GRACE_MS).unref()
+    sendSignal(channel, 'TERM')
+    setTimeout(() => {
+      if (code !== undefined) return
+      channel.close()
+      // sshd keeps the channel until the process ends; whoever gave it up does not wait for that.
+      settle()
+      stream.destroy()
+    }, KILL_GRACE_MS).unref()
   }
 
   return { stream, stderrTail: () => tail.text(), exited: end.promise, kill }
+}
+
+/**
+ * ssh2's own `signal()` does nothing once stdin is closed, which it is for nearly every command: the protocol has no
+ * such limit, so this goes past it. The version of ssh2 is pinned, and a test would miss the signal.
+ */
+function sendSignal(channel: ClientChannel, name: string): void {
+  const inner = channel as unknown as {
+    _client: { _protocol: { signal(channelId: number, name: string): void } }
+    outgoing: { id: number; state: string }
+  }
+  if (inner.outgoing.state === 'open' || inner.outgoing.state === 'eof') inner._client._protocol.signal(inner.outgoing.id, name)
 }

@@ -1,6 +1,6 @@
 import type { Event } from '../../agent/contract/events.ts'
 import type { Io } from '../cli/io.ts'
-import { createTerminalReader } from './terminal.ts'
+import { TerminalReader } from './terminal.ts'
 
 /** One reader of the event stream. */
 export interface Reader {
@@ -17,5 +17,5 @@ export interface ReaderOptions {
 /** Everything a person sees is in the events: `--json` prints just those. */
 export function createReader(io: Io, options: ReaderOptions): Reader {
   if (options.json) return { take: (event) => io.stdout(`${JSON.stringify(event)}\n`), end: () => {} }
-  return createTerminalReader(io, options)
+  return new TerminalReader(io, options)
 }

@@ -1,11 +1,5 @@
 import type { Report } from '../../agent/contract/report.ts'
-
-export interface Look {
-  marks: Record<'pass' | 'warn' | 'fail' | 'skip', string>
-  paint(tone: 'green' | 'yellow' | 'red' | 'dim' | 'bold', text: string): string
-}
-
-const TONES = { pass: 'green', fail: 'red', skip: 'dim' } as const
+import { type Look, TONES } from './look.ts'
 
 /** A validation for a person: each level's cases (`whole`) or only those that say more than that all is well. */
 export function renderReport(report: Report, { marks, paint }: Look, whole: boolean): string {

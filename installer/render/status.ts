@@ -1,7 +1,7 @@
 import Table from 'cli-table3'
 import type { NodeStatus } from '../../agent/contract/status.ts'
+import type { Look } from './look.ts'
 import { size } from './meter.ts'
-import type { Look } from './report.ts'
 
 /** Columns set apart by blanks: fits 80 columns, any terminal, and `awk`. */
 const PLAIN = Object.fromEntries(

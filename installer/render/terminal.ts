@@ -1,136 +1,157 @@
-import { styleText } from 'node:util'
 import type { Event } from '../../agent/contract/events.ts'
 import type { NodeStatus } from '../../agent/contract/status.ts'
 import type { Io } from '../cli/io.ts'
 import { renderError } from './error.ts'
+import { type Look, lookOf, TONES } from './look.ts'
 import { meter } from './meter.ts'
 import type { Reader, ReaderOptions } from './reader.ts'
 import { renderReport } from './report.ts'
 import { renderStatus } from './status.ts'
 
-type Colour = 'green' | 'yellow' | 'red' | 'dim' | 'bold'
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
-const MARKS = { pass: '✓', warn: '!', fail: '✗', skip: '-' } as const
-const PLAIN_MARKS = { pass: 'ok', warn: '!', fail: 'x', skip: '-' } as const
-const COLOURS = { pass: 'green', warn: 'yellow', fail: 'red', skip: 'dim' } as const
+/** Lines for a person: one a finished step, a moving one for what is at work where the terminal can redraw it. */
+export class TerminalReader implements Reader {
+  readonly #io: Io
+  readonly #options: ReaderOptions
+  readonly #look: Look
+  readonly #moves: boolean
+  readonly #meters = new Map<string, ReturnType<typeof meter>>()
+  readonly #quiet = new Map<string, { pass: number; skip: number }>()
+  #current = ''
+  #drawn = false
 
-/** Lines for a person: one a finished step, a moving one for the step at work where the terminal can. */
-export function createTerminalReader(io: Io, options: ReaderOptions): Reader {
-  const unicode = !/^(C|POSIX)$/.test(io.env.LC_ALL ?? io.env.LANG ?? 'C.UTF-8') && io.env.TERM !== 'dumb'
-  const colour = io.isTty && !io.env.NO_COLOR && io.env.TERM !== 'dumb'
-  const marks = unicode ? MARKS : PLAIN_MARKS
-  const paint = (tone: Colour, text: string) => (colour ? styleText(tone, text, { validateStream: false }) : text)
-  const moving = io.isTty && options.hosts === 1 && io.env.TERM !== 'dumb'
-  let drawn = false
-  let checks = { pass: 0, skip: 0 }
-  const meters = new Map<string, ReturnType<typeof meter>>()
+  constructor(io: Io, options: ReaderOptions) {
+    this.#io = io
+    this.#options = options
+    this.#look = lookOf(io)
+    this.#moves = io.isTty && options.hosts === 1 && io.env.TERM !== 'dumb'
+  }
 
-  const clear = () => {
-    if (drawn) io.stderr('\r\u001b[2K')
-    drawn = false
-  }
-  const draw = (text: string) => {
-    if (!moving) return
-    io.stderr(`\r\u001b[2K${text.slice(0, io.columns - 1)}`)
-    drawn = true
-  }
-  const line = (event: Event, text: string) => {
-    clear()
-    io.stderr(`${options.hosts > 1 ? `${paint('dim', `[${event.host}]`)} ` : ''}${text}\n`)
-  }
-  const summariseChecks = (event: Event) => {
-    if (checks.pass > 0)
-      line(
-        event,
-        `${paint('green', marks.pass)} ${checks.pass} checks passed${checks.skip ? `, ${checks.skip} skipped` : ''}`,
-      )
-    checks = { pass: 0, skip: 0 }
-  }
-  const progress = (
-    event: Event,
-    key: string,
-    what: string,
-    done: number,
-    total: number,
-    unit: 'bytes' | 'items',
-    note = '',
-  ) => {
-    const id = `${event.host} ${key}`
-    const known = meters.get(id) ?? meter(unit)
-    meters.set(id, known)
-    draw(`  ${what} ${known.show(done, total)}${note ? ` ${note}` : ''}`)
-  }
-  let current = ''
-
-  const show = (event: Event): void => {
+  take(event: Event): void {
     switch (event.type) {
       case 'connected':
-        return draw(`  connected to ${event.address}`)
+        this.#draw(`connected to ${event.address}`)
+        break
       case 'transfer':
-        return progress(event, event.what, `sending ${event.what}`, event.doneBytes, event.totalBytes, 'bytes')
+        this.#progress(event, event.what, `sending ${event.what}`, event.doneBytes, event.totalBytes, 'bytes')
+        break
       case 'check':
-        if (event.result.status === 'pass' && options.verb !== 'check') return void (checks.pass += 1)
-        if (event.result.status === 'skip' && options.verb !== 'check') return void (checks.skip += 1)
-        return line(event, checkLines(event))
+        this.#check(event)
+        break
       case 'plan':
-        summariseChecks(event)
-        for (const step of event.steps)
-          line(event, `${step.done ? paint('dim', `${marks.skip} ${step.title} (done)`) : `  ${step.title}`}`)
-        return
+        this.#plan(event)
+        break
       case 'step-started':
-        summariseChecks(event)
-        current = `[${event.index + 1}/${event.count}] ${event.title}`
-        return draw(`  ${current}`)
+        this.#sumUpChecks(event)
+        this.#current = `[${event.index + 1}/${event.count}] ${event.title}`
+        this.#draw(this.#current)
+        break
       case 'step-progress':
-        return progress(event, event.id, current, event.done, event.total, event.unit, event.note)
-      case 'step-done': {
-        const took = event.seconds >= 1 ? paint('dim', ` ${event.seconds.toFixed(1)} s`) : ''
-        if (event.changed) return line(event, `${paint('green', marks.pass)} ${event.title}${took}`)
-        return
-      }
+        this.#progress(event, event.id, this.#current, event.done, event.total, event.unit, event.note)
+        break
+      case 'step-done':
+        if (event.changed) this.#line(event, `${this.#mark('pass')} ${event.title}${this.#took(event.seconds)}`)
+        break
       case 'step-failed':
-        return line(event, `${paint('red', marks.fail)} ${event.title}`)
+        this.#line(event, `${this.#mark('fail')} ${event.title}`)
+        break
       case 'waiting-for-desk':
-        return line(event, paint('yellow', 'the node waits for the desk'))
+        this.#line(event, this.#look.paint('yellow', 'the node waits for the desk'))
+        break
       case 'note':
-        return line(
-          event,
-          event.level === 'warn' ? paint('yellow', `${marks.warn} ${event.message}`) : `  ${event.message}`,
-        )
+        this.#line(event, event.level === 'warn' ? `${this.#mark('warn')} ${event.message}` : `  ${event.message}`)
+        break
       case 'report':
-        return line(event, renderReport(event.report, { marks, paint }, options.verb === 'validate'))
+        this.#line(event, renderReport(event.report, this.#look, this.#options.verb === 'validate'))
+        break
       case 'status':
-        clear()
-        return io.stdout(renderStatus(event.status as NodeStatus, { marks, paint }))
+        this.end()
+        this.#io.stdout(renderStatus(event.status as NodeStatus, this.#look))
+        break
       case 'run-finished':
-        return finished(event)
+        this.#finished(event)
+        break
       default:
-        return
+        break
     }
   }
-  const checkLines = (event: Extract<Event, { type: 'check' }>): string => {
-    const { status, title, found, needed, fix } = event.result
-    const head = `${paint(COLOURS[status], marks[status])} ${title}: ${found}`
-    if (status === 'pass' || status === 'skip') return head
-    return [head, `    needed: ${needed}`, ...(fix ? [`    fix:    ${fix}`] : [])].join('\n')
+
+  end(): void {
+    if (this.#drawn) this.#io.stderr('\r\u001b[2K')
+    this.#drawn = false
   }
-  const finished = (event: Extract<Event, { type: 'run-finished' }>) => {
-    summariseChecks(event)
-    clear()
-    const took = `${event.seconds.toFixed(1)} s`
-    if (event.outcome === 'failed') {
-      if (options.hosts > 1 && event.error)
-        line(event, `${paint('red', marks.fail)} ${renderError(event.error).trimEnd()}`)
+
+  /** `check` shows every check; other verbs only what needs attention, and how many passed. */
+  #check(event: Of<'check'>): void {
+    const { status, title, found, needed, fix } = event.result
+    const good = status === 'pass' || status === 'skip'
+    if (good && this.#options.verb !== 'check') {
+      const counted = this.#quiet.get(event.host) ?? { pass: 0, skip: 0 }
+      counted[status] += 1
+      this.#quiet.set(event.host, counted)
       return
     }
-    if (options.verb === 'install' || options.verb === 'uninstall') {
-      line(
-        event,
-        event.changed === 0
-          ? `nothing to do: everything is as it should be (${took})`
-          : `${paint('bold', 'done')} in ${took}, ${event.changed} steps changed something`,
-      )
-    }
+    const more = good ? [] : [`    needed: ${needed}`, ...(fix ? [`    fix:    ${fix}`] : [])]
+    this.#line(event, [`${this.#mark(status)} ${title}: ${found}`, ...more].join('\n'))
   }
-  return { take: show, end: clear }
+
+  #sumUpChecks(event: Event): void {
+    const counted = this.#quiet.get(event.host)
+    if (!counted) return
+    const skipped = counted.skip > 0 ? `, ${counted.skip} skipped` : ''
+    this.#line(event, `${this.#mark('pass')} ${counted.pass} checks passed${skipped}`)
+    this.#quiet.delete(event.host)
+  }
+
+  #plan(event: Of<'plan'>): void {
+    this.#sumUpChecks(event)
+    for (const { title, done } of event.steps) {
+      this.#line(event, done ? this.#look.paint('dim', `${this.#look.marks.skip} ${title} (done)`) : `+ ${title}`)
+    }
+    const left = event.steps.filter((step) => !step.done).length
+    this.#line(event, left === 0 ? 'nothing to do' : `${left} of ${event.steps.length} steps to do`)
+  }
+
+  #finished(event: Of<'run-finished'>): void {
+    this.#sumUpChecks(event)
+    this.end()
+    if (event.outcome === 'failed') {
+      // With one host the command itself ends with this error.
+      if (this.#options.hosts > 1 && event.error) this.#line(event, renderError(event.error).trimEnd())
+      return
+    }
+    if (this.#options.verb !== 'install' && this.#options.verb !== 'uninstall') return
+    const took = `${event.seconds.toFixed(1)} s`
+    const changed = `${event.changed} step${event.changed === 1 ? '' : 's'} changed something`
+    const done = `${this.#look.paint('bold', 'done')} in ${took}, ${changed}`
+    this.#line(event, event.changed === 0 ? `nothing to do: everything is as it should be (${took})` : done)
+  }
+
+  #progress(event: Event, key: string, what: string, done: number, total: number, unit: 'bytes' | 'items', note = '') {
+    const id = `${event.host} ${key}`
+    const known = this.#meters.get(id) ?? meter(unit)
+    this.#meters.set(id, known)
+    this.#draw(`${what} ${known.show(done, total)}${note ? ` ${note}` : ''}`)
+  }
+
+  #line(event: Event, text: string): void {
+    this.end()
+    const host = this.#options.hosts > 1 ? `${this.#look.paint('dim', `[${event.host}]`)} ` : ''
+    this.#io.stderr(`${host}${text}\n`)
+  }
+
+  #draw(text: string): void {
+    if (!this.#moves) return
+    this.#io.stderr(`\r\u001b[2K  ${text.slice(0, this.#io.columns - 3)}`)
+    this.#drawn = true
+  }
+
+  #mark(status: keyof typeof TONES): string {
+    return this.#look.paint(TONES[status], this.#look.marks[status])
+  }
+
+  #took(seconds: number): string {
+    return seconds >= 1 ? this.#look.paint('dim', ` ${seconds.toFixed(1)} s`) : ''
+  }
 }

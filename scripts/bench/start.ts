@@ -1,19 +1,12 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { nodeBinary } from '../build/node-binary.ts'
+import type { Group } from './measure/bench.ts'
+import { type Figure, figure, median } from './measure/figure.ts'
 
 const execFileAsync = promisify(execFile)
 
-/** One measured figure of the benchmark. */
-export interface Figure {
-  id: string
-  value: number
-  unit: string
-  /** The largest value that is good. */
-  limit: number
-  ok: boolean
-}
-
-export interface StartOptions {
+interface StartOptions {
   /** Path of the executable that is measured. */
   executable: string
   /** Path of the bare Node it was made from; `nodeBinary` of scripts/build gives it. */
@@ -24,6 +17,15 @@ export interface StartOptions {
   rounds?: number
 }
 
+/** An ordinary command: it loads the application, reads a file and prints, and asks no host. */
+const COMMAND = ['completion', 'bash']
+
+export const start: Group = {
+  needsLab: false,
+  measure: async ({ executable }) =>
+    measureStart({ executable, node: await nodeBinary('linux-x64'), command: COMMAND }),
+}
+
 /** Starts a round measures together: more make one figure finer than the clock's millisecond. */
 const STARTS_A_ROUND = 4
 
@@ -31,7 +33,7 @@ const STARTS_A_ROUND = 4
  * How long the executable takes to start, as a ratio to `node -e 0` of the same Node: CPU time (user and system) of
  * its process, so that other work on the machine counts little. The rounds alternate and the middle one counts.
  */
-export async function measureStart(options: StartOptions): Promise<Figure[]> {
+async function measureStart(options: StartOptions): Promise<Figure[]> {
   const { executable, node, command, rounds = 21 } = options
   const commandLines = {
     bare: [node, '-e', '0'],
@@ -46,8 +48,8 @@ export async function measureStart(options: StartOptions): Promise<Figure[]> {
   }
   const bare = median(measured.bare)
   return [
-    figure('start.version', median(measured.version) / bare, 1.1),
-    figure('start.command', median(measured.command) / bare, 1.3),
+    figure('start.version', median(measured.version) / bare, 'x bare node', { limit: 1.1 }),
+    figure('start.command', median(measured.command) / bare, 'x bare node', { limit: 1.3 }),
   ]
 }
 
@@ -59,17 +61,4 @@ async function cpuSeconds(commandLine: string[]): Promise<number> {
   const seconds = stderr.trim().split(' ').map(Number)
   if (seconds.length !== 2 || seconds.some(Number.isNaN)) throw new Error(`measuring ${commandLine[0]}: got ${stderr}`)
   return seconds.reduce((sum, part) => sum + part, 0)
-}
-
-function figure(id: string, ratio: number, limit: number): Figure {
-  const value = Math.round(ratio * 1000) / 1000
-  return { id, value, unit: 'x bare node', limit, ok: value <= limit }
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  const [low = Number.NaN, high = Number.NaN] =
-    sorted.length % 2 ? [sorted[middle], sorted[middle]] : sorted.slice(middle - 1)
-  return (low + high) / 2
 }

@@ -20,8 +20,25 @@ export async function buildExecutables(only?: 'linux-x64'): Promise<void> {
 export async function buildBundle(registry: string): Promise<void> {
   await promisify(execFile)('mkdir', ['-p', join(BUNDLE, '..')])
   const spec = join(ROOT, 'bundles', 'core-test-harness', 'bundle.yaml')
-  const selection = ['--profile', 'central-ledger', '--platform', 'linux/amd64', '--distribution', 'debian-12,debian-13']
-  await foreground([EXECUTABLE, 'bundle', 'build', spec, '-o', BUNDLE, '--mirror', `docker.io=${registry}`, ...selection])
+  const selection = [
+    '--profile',
+    'central-ledger',
+    '--platform',
+    'linux/amd64',
+    '--distribution',
+    'debian-12,debian-13',
+  ]
+  await foreground([
+    EXECUTABLE,
+    'bundle',
+    'build',
+    spec,
+    '-o',
+    BUNDLE,
+    '--mirror',
+    `docker.io=${registry}`,
+    ...selection,
+  ])
 }
 
 export async function sizeOf(path: string): Promise<number> {
@@ -29,9 +46,15 @@ export async function sizeOf(path: string): Promise<number> {
 }
 
 /** Runs a command with this terminal; its exit code must be one of `okCodes`. */
-export async function foreground(argv: string[], options: { env?: NodeJS.ProcessEnv; okCodes?: number[]; quiet?: boolean } = {}): Promise<number> {
+export async function foreground(
+  argv: string[],
+  options: { env?: NodeJS.ProcessEnv; okCodes?: number[]; quiet?: boolean } = {},
+): Promise<number> {
   const [command = '', ...args] = argv
-  const child = spawn(command, args, { stdio: options.quiet ? 'ignore' : 'inherit', env: { ...process.env, ...options.env } })
+  const child = spawn(command, args, {
+    stdio: options.quiet ? 'ignore' : 'inherit',
+    env: { ...process.env, ...options.env },
+  })
   const code = await new Promise<number>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (exit) => resolve(exit ?? 1))

@@ -4,7 +4,7 @@ import { MojaboxError } from '../../../bundles/format/error.ts'
 import { ANNOTATIONS, type Artifact, OciManifest } from '../../../bundles/format/manifest.ts'
 import { artifactBlobs, type ReachableBlob } from '../../../bundles/format/read-artifact.ts'
 import type { NodeBundle } from '../../contract/step.ts'
-import { type Definition, parseDefinition, type Profile, profileOf } from './definition.ts'
+import { type Definition, type Profile, parseDefinition, profileOf } from './definition.ts'
 
 /** Everything of a bundle that planning needs, read and resolved: planning itself does no reading. */
 export interface LoadedDeployment {

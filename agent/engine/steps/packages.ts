@@ -1,7 +1,7 @@
 import { link, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MojaboxError } from '../../../bundles/format/error.ts'
-import { ANNOTATIONS, Digest, OciManifest } from '../../../bundles/format/manifest.ts'
+import { ANNOTATIONS, type Digest, OciManifest } from '../../../bundles/format/manifest.ts'
 import { NODE_PATHS } from '../../contract/paths.ts'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
 import { type DockerTraces, observeTraces, removeTraces } from '../../runtimes/docker-traces.ts'

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import pLimit from 'p-limit'
-import { Digest } from '../../../bundles/format/manifest.ts'
+import type { Digest } from '../../../bundles/format/manifest.ts'
 import type { StepContext, StepHandler } from '../../contract/step.ts'
 
 export interface StoreParams {

@@ -176,21 +176,45 @@ describe.skipIf(why !== undefined)(`commands and streams ${why ?? ''}`, () => {
     expect(said.toString()).toContain(sum.digest('hex'))
   })
 
-  test('a kill ends a process of our own', async () => {
+  for (const [way, reach] of ways) {
+    test(`a kill and a time-out reach the process ${way}`, async () => {
+      const connection = await reach()
+      const mark = `${1000 + Math.random()}`
+      const alive = async () => (await connection.exec(['pgrep', '-cfx', `sleep ${mark}`])).stdout.trim()
+      const process = await connection.spawn(['sleep', mark])
+      await expect.poll(alive).toBe('1')
+      process.kill()
+      expect(await process.exited).toBe(143)
+      await expect.poll(alive).toBe('0')
+      const facts = await failure(connection.exec(['sleep', mark], { timeoutMs: 500 }))
+      expect(facts).toMatchObject({ code: 'host-timeout' })
+      await expect.poll(alive).toBe('0')
+    })
+
+    test(`a process that does not heed a kill is let go ${way}`, async () => {
+      const connection = await reach()
+      const process = await connection.spawn(['sh', '-c', 'trap "" TERM HUP PIPE; echo deaf; sleep 3; sleep 1'])
+      await new Promise((resolve) => process.stream.once('data', resolve))
+      const began = performance.now()
+      process.kill()
+      expect(await process.exited).toBeGreaterThan(128)
+      expect(performance.now() - began).toBeLessThan(2500)
+    })
+  }
+
+  test('an input that breaks fails the command with the input’s own error', async () => {
     const connection = await login()
-    const process = await connection.spawn(['sh', '-c', 'echo $$; exec sleep 1000'])
-    const [first] = await process.stream.take(1).toArray()
-    process.kill()
-    expect(await process.exited).toBe(143)
-    await pause(200)
-    expect((await connection.exec(['kill', '-0', String(first).trim()])).code).not.toBe(0)
+    const input = new Readable({ read: () => {} })
+    input.push('some')
+    setTimeout(() => input.destroy(new Error('the stick was pulled')), 200)
+    await expect(connection.exec(['cat'], { input })).rejects.toThrow('the stick was pulled')
   })
 
-  test('a kill under sudo settles although root’s process is not ours to signal', async () => {
-    const root = await asRoot(USERS.password)
-    const process = await root.spawn(['sleep', '5'])
-    process.kill()
-    expect(await process.exited).toBe(143)
+  test('an input that never ends does not keep a command that has ended', async () => {
+    const connection = await login()
+    const input = new Readable({ read: () => {} })
+    expect(await connection.exec(['echo', 'done'], { input })).toMatchObject({ code: 0, stdout: 'done\n' })
+    expect(input.destroyed).toBe(true)
   })
 
   test('a connection reset in mid-stream is a lost host, on the stream and on the exit', async () => {

@@ -1,0 +1,27 @@
+import { styleText } from 'node:util'
+import type { Io } from '../cli/io.ts'
+
+type Tone = 'green' | 'yellow' | 'red' | 'dim' | 'bold'
+
+/** How things are marked and coloured on this terminal. */
+export interface Look {
+  marks: Record<'pass' | 'warn' | 'fail' | 'skip', string>
+  paint(tone: Tone, text: string): string
+}
+
+const MARKS = { pass: '✓', warn: '!', fail: '✗', skip: '-' }
+const PLAIN_MARKS = { pass: 'ok', warn: '!', fail: 'x', skip: '-' }
+
+export const TONES = { pass: 'green', warn: 'yellow', fail: 'red', skip: 'dim' } as const
+
+/** Colour only on a terminal that has it (https://no-color.org); plain ASCII marks where the locale is not UTF-8. */
+export function lookOf(io: Pick<Io, 'isTty' | 'env'>): Look {
+  const { TERM, NO_COLOR, LC_ALL, LC_CTYPE, LANG } = io.env
+  const dumb = TERM === 'dumb'
+  const unicode = !dumb && !/^(C|POSIX)$/.test(LC_ALL || LC_CTYPE || LANG || 'C.UTF-8')
+  const colour = io.isTty && !dumb && !NO_COLOR
+  return {
+    marks: unicode ? MARKS : PLAIN_MARKS,
+    paint: (tone, text) => (colour ? styleText(tone, text, { validateStream: false }) : text),
+  }
+}

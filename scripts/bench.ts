@@ -1,0 +1,71 @@
+/**
+ * `npm run bench` measures mojabox and prints `{"figures": [...]}` on stdout; progress goes to stderr. `npm run bench
+ * GROUP` runs one group (`start`, `install`, `delivery`). Figures are worth something on a quiet machine; those that
+ * compare are ratios of two measurements of the same run.
+ */
+import { spawn } from 'node:child_process'
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createKeyPair } from '../test/lab/ssh-keys.ts'
+import { delivery } from './bench/delivery.ts'
+import { install } from './bench/install.ts'
+import type { Bench, Group } from './bench/measure/bench.ts'
+import type { Figure } from './bench/measure/figure.ts'
+import { loadText } from './bench/measure/meters.ts'
+import { removeLeftNodes } from './bench/measure/node.ts'
+import { start } from './bench/start.ts'
+import { BUNDLE, EXECUTABLE } from './lab/artifacts.ts'
+
+const GROUPS: Record<string, Group> = { start, install, delivery }
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`)
+
+async function main(): Promise<void> {
+  const names = wanted(process.argv.slice(2))
+  const needsLab = names.some((name) => GROUPS[name]?.needsLab)
+  await prepare(needsLab)
+  const folder = await mkdtemp(join(tmpdir(), 'mojabox-bench-'))
+  const figures: Figure[] = []
+  try {
+    if (needsLab) await removeLeftNodes()
+    const bench = await benchOf(folder, needsLab)
+    for (const name of names) {
+      say(`== ${name} (load ${loadText()})`)
+      figures.push(...((await GROUPS[name]?.measure(bench)) ?? []))
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+    process.stdout.write(`${JSON.stringify({ figures }, null, 2)}\n`)
+  }
+}
+
+/** @throws Error for a group that there is not */
+function wanted(names: string[]): string[] {
+  const unknown = names.find((name) => !Object.hasOwn(GROUPS, name))
+  if (unknown !== undefined) throw new Error(`no group ${unknown}; there are ${Object.keys(GROUPS).join(', ')}`)
+  return names.length > 0 ? names : Object.keys(GROUPS)
+}
+
+/** Copies, so that a build meanwhile does not change what is measured. */
+async function benchOf(folder: string, needsLab: boolean): Promise<Bench> {
+  const executable = join(folder, 'mojabox')
+  const bundle = join(folder, 'bundle.tar')
+  await copyFile(EXECUTABLE, executable)
+  if (needsLab) await copyFile(BUNDLE, bundle)
+  return { executable, bundle, folder, key: await createKeyPair(folder), say }
+}
+
+async function prepare(withLab: boolean): Promise<void> {
+  const script = join(import.meta.dirname, 'bench', 'measure', 'prepare.ts')
+  const args = [script, ...(withLab ? [] : ['--executable-only'])]
+  // Both of its outputs are progress here.
+  const child = spawn(process.execPath, args, { stdio: ['ignore', process.stderr, process.stderr] })
+  const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve))
+  if (code !== 0) throw new Error('what is to be measured could not be made')
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+})
