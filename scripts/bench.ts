@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process'
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { createKeyPair } from '../test/lab/ssh-keys.ts'
 import { delivery } from './bench/delivery.ts'
 import { install } from './bench/install.ts'
@@ -57,7 +58,7 @@ async function benchOf(folder: string, needsLab: boolean): Promise<Bench> {
 }
 
 async function prepare(withLab: boolean): Promise<void> {
-  const script = join(import.meta.dirname, 'bench', 'measure', 'prepare.ts')
+  const script = fileURLToPath(import.meta.resolve('./bench/measure/prepare.ts'))
   const args = [script, ...(withLab ? [] : ['--executable-only'])]
   // Both of its outputs are progress here.
   const child = spawn(process.execPath, args, { stdio: ['ignore', process.stderr, process.stderr] })

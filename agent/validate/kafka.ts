@@ -46,7 +46,7 @@ const GROUP_ID_NOT_FOUND = 69
 const CLOSE_MS = 500
 
 /**
- * Loads the client on first use only: it takes about 60 MB of memory, for as long as the process lives.
+ * Loads the client on first use only: it takes some 40 to 60 MB of memory, for as long as the process lives.
  * @throws MojaboxError `kafka-unreachable`
  */
 export const openKafka: OpenKafka = async ({ brokers, signal, timeoutMs = 5_000 }) => {

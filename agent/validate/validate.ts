@@ -33,7 +33,7 @@ const KAFKA_MS = 5_000
 
 /**
  * Looks at a running hub and moves money through it; changes nothing but the balance of mojabox's own test DFSP, and
- * puts that back. One at a time: two at once see each other's money. Loads the Kafka client (about 60 MB): a process
+ * puts that back. One at a time: two at once see each other's money. Loads the Kafka client (40 to 60 MB): a process
  * that stays should let a child do this.
  * @throws MojaboxError `profile-unknown`, `level-unknown`; the signal's reason when interrupted. What is wrong with the hub is in the cases.
  */

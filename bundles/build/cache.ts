@@ -66,7 +66,7 @@ export async function openCache(folder: string, retry: HttpOptions = {}): Promis
     pathOf,
     sizeOf,
     read: (digest, offsetBytes = 0) =>
-      createReadStream(pathOf(digest), { start: offsetBytes, highWaterMark: 1024 * 1024 }),
+      createReadStream(pathOf(digest), { start: offsetBytes, highWaterMark: 256 * 1024 }),
     async ensure(digest, openOrigin, options) {
       // Images share layers: who asks second waits for the first.
       const other = running.get(digest)

@@ -38,7 +38,7 @@ export interface HttpOptions {
 
 /** Opens content at an offset: asks for the rest, and copes with servers that always send all. */
 export async function getFrom(
-  http: Http,
+  http: Pick<Http, 'get'>,
   request: HttpRequest,
   offsetBytes: number,
 ): Promise<HttpResponse & { startBytes: number }> {

@@ -67,7 +67,7 @@ function bundleOf(
   }
 }
 
-const CHUNK_BYTES = 1024 * 1024
+const CHUNK_BYTES = 256 * 1024
 
 async function* chunksOf(file: FileHandle, startBytes: number, endBytes: number): AsyncGenerator<Buffer> {
   for (let position = startBytes; position < endBytes; ) {

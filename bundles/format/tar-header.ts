@@ -1,4 +1,4 @@
-import { Header } from 'tar'
+import { Header, type Pax } from 'tar'
 
 /** Tar works in blocks of 512 bytes: a header is one, and content is padded to whole ones. */
 export const BLOCK_BYTES = 512
@@ -11,6 +11,17 @@ export function encodeHeader(path: string, sizeBytes: number): Buffer {
   const block = Buffer.alloc(BLOCK_BYTES)
   header.encode(block)
   return block
+}
+
+/** What a header says; undefined when the block is no header, or a damaged one. */
+export function decodeHeader(block: Buffer, extended?: Pax): Header | undefined {
+  try {
+    const header = new Header(block, 0, extended)
+    return header.cksumValid ? header : undefined
+  } catch {
+    // The library throws on numbers that no tar has.
+    return undefined
+  }
 }
 
 /** Zero bytes that follow content of this size. */

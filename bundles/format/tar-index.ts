@@ -1,10 +1,9 @@
 import type { FileHandle } from 'node:fs/promises'
-import { Header } from 'tar'
 import { bytesText } from './bytes-text.ts'
 import { isDigest } from './digest.ts'
 import { MojaboxError } from './error.ts'
 import type { Digest } from './manifest.ts'
-import { BLOCK_BYTES, END_BYTES, encodeHeader, entryBytes } from './tar-header.ts'
+import { BLOCK_BYTES, decodeHeader, END_BYTES, encodeHeader, entryBytes } from './tar-header.ts'
 
 /** Where content lies in the bundle's file. */
 export interface Extent {
@@ -56,10 +55,10 @@ export async function readTarIndex(file: FileHandle, path: string, fileBytes: nu
 }
 
 function decodeEntry(block: Buffer, path: string, position: number): { name: string; sizeBytes: number } {
-  const header = new Header(block)
-  const name = header.path ?? ''
-  const sizeBytes = header.size ?? 0
-  if (!header.cksumValid) {
+  const header = decodeHeader(block)
+  const name = header?.path ?? ''
+  const sizeBytes = header?.size ?? 0
+  if (header === undefined) {
     throw position === 0
       ? notABundle(path, describeStart(block))
       : corruptAt(path, position, 'a damaged header', 'a tar header')

@@ -1,12 +1,5 @@
 import type { Command } from 'commander'
-import { bytesText } from '../../bundles/format/bytes-text.ts'
-import { inspectBundle } from '../../bundles/format/inspect.ts'
-import { type OpenBundle, openBundle } from '../../bundles/format/open.ts'
-import { verifyBundle } from '../../bundles/format/verify.ts'
-import { interruption } from '../fleet/interruption.ts'
-import { createProgress } from '../render/progress.ts'
 import { addBundleBuildCommand } from './bundle-build.ts'
-import { bundleTable } from './bundle-table.ts'
 import type { Io } from './io.ts'
 
 /** `mojabox bundle build|inspect|verify`. */
@@ -22,8 +15,8 @@ export function addBundleCommand(program: Command, io: Io): void {
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES.inspect)
     .action(async (path: string, options: { json?: true }) => {
-      const inspected = await withBundle(path, inspectBundle)
-      io.stdout(options.json ? `${JSON.stringify(inspected, undefined, 2)}\n` : bundleTable(inspected))
+      const { showBundle } = await import('../actions/read-bundle.ts')
+      await showBundle(path, options, io)
     })
   bundle
     .command('verify')
@@ -31,7 +24,10 @@ export function addBundleCommand(program: Command, io: Io): void {
     .argument('<file>', 'the bundle')
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES.verify)
-    .action((path: string, options: { json?: true }) => verify(path, options, io))
+    .action(async (path: string, options: { json?: true }) => {
+      const { verifyFile } = await import('../actions/read-bundle.ts')
+      await verifyFile(path, options, io)
+    })
 }
 
 const EXAMPLES = {
@@ -45,33 +41,4 @@ Examples:
   mojabox bundle verify /media/usb/hub.tar
 
 Exit code 0 when every byte is as it was built, 5 when not.`,
-}
-
-async function verify(path: string, options: { json?: true }, io: Io): Promise<void> {
-  const startedAt = performance.now()
-  const progress = createProgress(io, 'verifying')
-  const onProgress = (done: number, total: number): void => progress.update(done, total)
-  const { signal } = io
-  const { digest, blobs, bytes } = await withBundle(path, async (bundle) => ({
-    ...(await verifyBundle(bundle, { signal, onProgress })),
-    digest: bundle.manifest.digest,
-  }))
-    .catch((error) => Promise.reject(signal.aborted ? interruption(signal) : error))
-    .finally(() => progress.done())
-  const seconds = Math.round((performance.now() - startedAt) / 100) / 10
-  if (options.json)
-    io.stdout(`${JSON.stringify({ path, digest, verified: true, blobs, bytes, seconds }, undefined, 2)}\n`)
-  else
-    io.stdout(
-      `${path}: every byte as it was built: ${bytesText(bytes)}, ${blobs} blobs, in ${seconds} s\ndigest ${digest}\n`,
-    )
-}
-
-async function withBundle<T>(path: string, task: (bundle: OpenBundle) => Promise<T>): Promise<T> {
-  const bundle = await openBundle(path)
-  try {
-    return await task(bundle)
-  } finally {
-    await bundle.close()
-  }
 }

@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { homedir, userInfo } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
-import { MojaboxError } from '../../bundles/format/error.ts'
+import type { MojaboxError } from '../../bundles/format/error.ts'
 import type { Connection, RemoteProcess } from './connection.ts'
 import { exitCode, Tail } from './ended-process.ts'
 import { interruption } from './interruption.ts'

@@ -9,9 +9,9 @@ import type { HostKeys } from './host-keys.ts'
 import { interruption } from './interruption.ts'
 import { runToEnd, type StartProcess } from './run-to-end.ts'
 import { shellCommand } from './shell-quote.ts'
-import { closedError, connectError, lostError, sessionRefused, type SshPlace } from './ssh-errors.ts'
+import { closedError, connectError, lostError, type SshPlace, sessionRefused } from './ssh-errors.ts'
 import { type LinkOptions, openClient } from './ssh-link.ts'
-import { type Login, loginAttempts, LoginSequence } from './ssh-logins.ts'
+import { type Login, LoginSequence, loginAttempts } from './ssh-logins.ts'
 import { type SshLink, sshProcess } from './ssh-process.ts'
 
 /** A host to log in to; a `Host` of the site with a user is one. */

@@ -103,5 +103,6 @@ function sendSignal(channel: ClientChannel, name: string): void {
     _client: { _protocol: { signal(channelId: number, name: string): void } }
     outgoing: { id: number; state: string }
   }
-  if (inner.outgoing.state === 'open' || inner.outgoing.state === 'eof') inner._client._protocol.signal(inner.outgoing.id, name)
+  if (inner.outgoing.state === 'open' || inner.outgoing.state === 'eof')
+    inner._client._protocol.signal(inner.outgoing.id, name)
 }

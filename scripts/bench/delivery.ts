@@ -1,6 +1,7 @@
-import { run } from '../../test/lab/process.ts'
+import { join } from 'node:path'
 import type { NodeSuite } from '../../test/lab/node-image.ts'
 import type { LabNode } from '../../test/lab/nodes.ts'
+import { run } from '../../test/lab/process.ts'
 import type { Bench, Group } from './measure/bench.ts'
 import { type Figure, figure, median } from './measure/figure.ts'
 import { type CarriedImages, carriedImages } from './measure/images.ts'
@@ -77,7 +78,11 @@ function figuresOf(
 }
 
 /** The step `images` of an install: its own seconds, what came in meanwhile, and how full the disk was. */
-async function deliverByMojabox(bench: Bench, node: BenchNode, { toTheEnd }: { toTheEnd: boolean }): Promise<Delivered> {
+async function deliverByMojabox(
+  bench: Bench,
+  node: BenchNode,
+  { toTheEnd }: { toTheEnd: boolean },
+): Promise<Delivered> {
   let begun: { receivedBytes: number; disk: ReturnType<typeof watchDisk> } | undefined
   let delivered: Delivered | undefined
   await runInstall(bench, node, (event) => {
@@ -95,11 +100,11 @@ async function deliverByMojabox(bench: Bench, node: BenchNode, { toTheEnd }: { t
 
 /** `docker save | ssh docker load`, with ssh as it is; the desk's `docker save` is part of the work. */
 async function deliverByHand(bench: Bench, node: BenchNode, tags: string[]): Promise<number> {
-  const login = ['-F', '/dev/null', '-i', bench.key.privateKeyPath, '-o', `UserKnownHostsFile=${node.folder}/known_hosts`]
-  const load = ['ssh', ...login, `ops@${node.ip}`, 'sudo', 'docker', 'load']
-  const pipe = 'docker save "${@:2:$1}" | "${@:$1+2}"'
+  const knownHosts = `UserKnownHostsFile=${join(node.folder, 'known_hosts')}`
+  const ssh = ['ssh', '-F', '/dev/null', '-i', bench.key.privateKeyPath, '-o', knownHosts, `ops@${node.ip}`]
+  const pipe = ['bash', '-o', 'pipefail', '-c', 'docker save $IMAGES | "$@"', 'bash']
   const startedAt = performance.now()
-  await run(['bash', '-o', 'pipefail', '-c', pipe, 'bash', `${tags.length}`, ...tags, ...load], { timeoutMs: 600_000 })
+  await run([...pipe, ...ssh, 'sudo', 'docker', 'load'], { env: { IMAGES: tags.join(' ') }, timeoutMs: 600_000 })
   return (performance.now() - startedAt) / 1000
 }
 

@@ -1,4 +1,4 @@
-import type { Bench, Group } from './measure/bench.ts'
+import type { Group } from './measure/bench.ts'
 import { type Figure, figure, median } from './measure/figure.ts'
 import { type InstallRun, runAgain, runInstall, type TimedEvent } from './measure/install-run.ts'
 import { loadText } from './measure/meters.ts'

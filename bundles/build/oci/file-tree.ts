@@ -2,9 +2,9 @@ import { createReadStream } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import type { Readable } from 'node:stream'
-import { Header, Pax } from 'tar'
+import { Pax } from 'tar'
 import { MojaboxError } from '../../format/error.ts'
-import { BLOCK_BYTES, paddingBytes } from '../../format/tar-header.ts'
+import { BLOCK_BYTES, decodeHeader, paddingBytes } from '../../format/tar-header.ts'
 
 /** The files of a folder, or of a tar that stays packed. */
 export interface FileTree {
@@ -66,8 +66,8 @@ async function readEntries(file: FileHandle, path: string, fileBytes: number): P
   for (let position = 0; position + BLOCK_BYTES <= fileBytes; ) {
     await file.read(block, 0, BLOCK_BYTES, position)
     if (block.every((byte) => byte === 0)) break
-    const header = new Header(block, 0, pax)
-    if (!header.cksumValid)
+    const header = decodeHeader(block, pax)
+    if (header === undefined)
       throw localImageInvalid(path, position === 0 ? 'something else' : `a damaged tar header at byte ${position}`)
     const sizeBytes = header.size ?? 0
     const offsetBytes = position + BLOCK_BYTES

@@ -3,10 +3,11 @@ import { MojaboxError } from '../../format/error.ts'
 import { type Descriptor, MEDIA_TYPES } from '../../format/manifest.ts'
 import { SMALL_BLOB_BYTES } from '../../format/read-artifact.ts'
 import type { OpenOrigin } from '../cache.ts'
-import { addressOf, type Http, type HttpResponse } from '../http.ts'
+import { addressOf, getFrom, type Http, type HttpRequest, type HttpResponse } from '../http.ts'
 import type { CredentialsOf } from './credentials.ts'
 import type { ImageOrigin, RawManifest } from './origin.ts'
 import { parseReference, type Reference } from './reference.ts'
+import { authorize, isLoopback, unauthorised } from './registry-token.ts'
 
 export interface RegistryOptions {
   http: Http
@@ -35,147 +36,85 @@ export function registryOrigin(name: string, options: RegistryOptions): ImageOri
 /** Keeps the token that the registry gave for this repository. */
 class RegistrySession {
   private readonly base: URL
-  private readonly repository: string
   private readonly host: string
-  private authorization: string | undefined
+  private readonly repository: string
   private readonly name: string
   private readonly options: RegistryOptions
+  private authorization: Promise<string> | undefined
 
   constructor({ registry, repository }: Reference, name: string, options: RegistryOptions) {
     this.host = options.mirrors[registry] ?? registry
-    const address = this.host === 'docker.io' ? 'registry-1.docker.io' : this.host
-    const scheme = isLoopback(address) || options.plainHttp.includes(address) ? 'http' : 'https'
-    this.base = new URL(`${scheme}://${address}/v2/${repository}/`)
     this.repository = repository
     this.name = name
     this.options = options
+    const address = this.host === 'docker.io' ? 'registry-1.docker.io' : this.host
+    this.base = new URL(`${this.isPlain(address) ? 'http' : 'https'}://${address}/v2/${repository}/`)
   }
 
   /** By tag or digest; a digest is checked, and so is what the registry says that a tag's is. */
   async manifest(which: string): Promise<RawManifest> {
     const url = new URL(`manifests/${which}`, this.base)
-    const response = await this.get(url, { accept: MANIFEST_TYPES.join(', ') })
-    const bytes = Buffer.from(await readLimited(response, this.name))
+    const { signal } = this.options
+    const response = await this.get({ url, signal, headers: { accept: MANIFEST_TYPES.join(', ') } })
+    if (response.status !== 200) throw await this.refusal(url, response)
+    const bytes = await readLimited(response, this.name)
     const digest = digestOf(bytes)
     const said = isDigest(which) ? which : response.headers['docker-content-digest']
-    if (typeof said === 'string' && said.startsWith('sha256:') && said !== digest) throw this.mismatch(said, digest)
+    if (typeof said === 'string' && said.startsWith('sha256:') && said !== digest)
+      throw mismatch(this.name, said, digest)
     const mediaType = mediaTypeOf(bytes, response)
-    if (!MANIFEST_TYPES.some((type) => type === mediaType)) throw this.notAnImage(mediaType)
+    if (!MANIFEST_TYPES.some((type) => type === mediaType)) throw notAnImage(this.name, mediaType)
     return { descriptor: { mediaType, digest, size: bytes.length }, bytes }
   }
 
   blob(descriptor: Descriptor): OpenOrigin {
     const url = new URL(`blobs/${descriptor.digest}`, this.base)
+    const http = { get: (request: HttpRequest) => this.get(request) }
     return async (offsetBytes) => {
-      const response = await this.get(url, offsetBytes === 0 ? {} : { range: `bytes=${offsetBytes}-` })
-      return { startBytes: response.status === 206 ? offsetBytes : 0, stream: response.body }
+      const response = await getFrom(http, { url, signal: this.options.signal }, offsetBytes)
+      if (response.status !== 200 && response.status !== 206) throw await this.refusal(url, response)
+      return { startBytes: response.startBytes, stream: response.body }
     }
   }
 
-  private async get(url: URL, headers: Record<string, string>): Promise<HttpResponse> {
-    const { http, signal } = this.options
-    const send = () =>
-      http.get({
-        url,
-        signal,
-        headers: { ...headers, ...(this.authorization === undefined ? {} : { authorization: this.authorization }) },
-      })
-    let response = await send()
-    if (response.status === 401) {
-      await response.body.dump()
-      this.authorization = await this.authorize(String(response.headers['www-authenticate'] ?? ''))
-      response = await send()
-    }
-    if (response.status === 416 && headers.range !== undefined) {
-      await response.body.dump()
-      return this.get(url, {})
-    }
-    if (response.status === 200 || response.status === 206) return response
+  private isPlain(host: string): boolean {
+    return isLoopback(host) || this.options.plainHttp.includes(host)
+  }
+
+  /** With the token; a 401 is answered with a new one, as tokens last for minutes only. */
+  private async get(request: HttpRequest): Promise<HttpResponse> {
+    const { http, credentialsOf, signal } = this.options
+    const used = this.authorization
+    const response = await http.get(await withAuthorization(request, used))
+    if (response.status !== 401) return response
     await response.body.dump()
-    throw this.refusal(url, response)
+    if (this.authorization === used) {
+      const { name, host, repository } = this
+      const challenge = String(response.headers['www-authenticate'] ?? '')
+      const isPlain = (address: string): boolean => this.isPlain(address)
+      this.authorization = authorize({ name, host, repository, challenge, credentialsOf, http, isPlain, signal })
+    }
+    return await http.get(await withAuthorization(request, this.authorization))
   }
 
-  /** What to send as `authorization`, from the challenge of a 401. */
-  private async authorize(challenge: string): Promise<string> {
-    const basic = this.options.credentialsOf(this.host)
-    const { scheme, parameters } = parseChallenge(challenge)
-    if (scheme === 'basic' && basic !== undefined) return `Basic ${basic}`
-    if (scheme !== 'bearer' || parameters.realm === undefined)
-      throw this.unauthorised(`the answer 401 (${scheme || 'no challenge'})`)
-    const url = new URL(parameters.realm)
-    if (parameters.service !== undefined) url.searchParams.set('service', parameters.service)
-    url.searchParams.set('scope', parameters.scope ?? `repository:${this.repository}:pull`)
-    // A password goes only where TLS protects it, or nowhere off this machine.
-    const mayTell = url.protocol === 'https:' || isLoopback(url.host) || this.options.plainHttp.includes(url.host)
-    const headers: Record<string, string> = basic === undefined || !mayTell ? {} : { authorization: `Basic ${basic}` }
-    const response = await this.options.http.get({ url, headers, signal: this.options.signal })
-    if (response.status !== 200) {
-      await response.body.dump()
-      throw this.unauthorised(`${addressOf(url)} answered ${response.status}`)
-    }
-    const { token, access_token: accessToken } = (await response.body.json()) as {
-      token?: string
-      access_token?: string
-    }
-    const given = token ?? accessToken
-    if (given === undefined) throw this.unauthorised(`${addressOf(url)} gave no token`)
-    return `Bearer ${given}`
-  }
-
-  private refusal(url: URL, response: HttpResponse): MojaboxError {
-    if (response.status === 401 || response.status === 403) return this.unauthorised(`the answer ${response.status}`)
-    if (response.status === 404) {
-      return new MojaboxError({
-        code: 'image-not-found',
-        kind: 'usage',
-        message: `getting ${this.name}: the registry does not have it`,
-        found: `404 for ${addressOf(url)}`,
-        needed: 'an image of this name and tag',
-        next: `correct the name in the spec, or take it from elsewhere: --mirror REGISTRY=HOST:PORT, --image ${this.name}=FILE`,
-      })
-    }
+  private async refusal(url: URL, response: HttpResponse): Promise<MojaboxError> {
+    await response.body.dump()
+    const { status } = response
+    if (status === 401 || status === 403) return unauthorised(this.name, this.host, `the answer ${status}`)
+    if (status === 404) return notFound(this.name, url)
     return new MojaboxError({
       code: 'registry-refused',
       kind: 'host',
       message: `getting ${this.name}: the registry refuses`,
-      found: `the answer ${response.status} for ${addressOf(url)}`,
+      found: `the answer ${status} for ${addressOf(url)}`,
       needed: 'the answer 200',
       next: 'check the registry, then run the same command again: it goes on where it stopped',
     })
   }
+}
 
-  private unauthorised(found: string): MojaboxError {
-    return new MojaboxError({
-      code: 'registry-unauthorised',
-      kind: 'host',
-      message: `getting ${this.name}: not authorised, or no such image`,
-      found,
-      needed: `the right to pull ${this.repository}`,
-      next: `check the name; for a private image: docker login ${this.host}`,
-    })
-  }
-
-  private mismatch(needed: string, found: string): MojaboxError {
-    return new MojaboxError({
-      code: 'digest-mismatch',
-      kind: 'bundle',
-      message: `getting ${this.name}: what arrived is not what was named`,
-      found,
-      needed,
-      next: 'run the same command again; if it stays so, the registry serves damaged content: use another with --mirror',
-    })
-  }
-
-  private notAnImage(mediaType: string): MojaboxError {
-    return new MojaboxError({
-      code: 'image-unsupported',
-      kind: 'usage',
-      message: `getting ${this.name}: not an image that mojabox can carry`,
-      found: mediaType || 'no media type',
-      needed: 'an OCI image or Docker image manifest of schema version 2',
-      next: 'have the image pushed again by a current tool',
-    })
-  }
+async function withAuthorization(request: HttpRequest, given: Promise<string> | undefined): Promise<HttpRequest> {
+  return given === undefined ? request : { ...request, headers: { ...request.headers, authorization: await given } }
 }
 
 async function readLimited(response: HttpResponse, name: string): Promise<Buffer> {
@@ -183,17 +122,16 @@ async function readLimited(response: HttpResponse, name: string): Promise<Buffer
   let sizeBytes = 0
   for await (const chunk of response.body) {
     sizeBytes += chunk.length
-    if (sizeBytes > SMALL_BLOB_BYTES) {
-      response.body.destroy()
-      throw new MojaboxError({
-        code: 'manifest-too-large',
-        kind: 'bundle',
-        message: `getting ${name}: its manifest is too large`,
-        found: `more than ${SMALL_BLOB_BYTES} bytes`,
-        needed: 'a manifest',
-      })
-    }
     chunks.push(chunk)
+    if (sizeBytes <= SMALL_BLOB_BYTES) continue
+    throw new MojaboxError({
+      code: 'manifest-too-large',
+      kind: 'bundle',
+      message: `getting ${name}: its manifest is too large`,
+      found: `more than ${SMALL_BLOB_BYTES} bytes`,
+      needed: `at most ${SMALL_BLOB_BYTES} bytes`,
+      next: 'check the name of the image',
+    })
   }
   return Buffer.concat(chunks)
 }
@@ -212,19 +150,35 @@ function mediaTypeOf(bytes: Buffer, response: HttpResponse): string {
   }
 }
 
-export function parseChallenge(challenge: string): { scheme: string; parameters: Record<string, string> } {
-  const scheme = /^\S+/.exec(challenge)?.[0]?.toLowerCase() ?? ''
-  const parameters = Object.fromEntries(
-    [...challenge.matchAll(/(\w+)=(?:"([^"]*)"|([^\s,]+))/g)].map(([, name = '', quoted, bare]) => [
-      name.toLowerCase(),
-      quoted ?? bare ?? '',
-    ]),
-  )
-  return { scheme, parameters }
+function notFound(name: string, url: URL): MojaboxError {
+  return new MojaboxError({
+    code: 'image-not-found',
+    kind: 'usage',
+    message: `getting ${name}: the registry does not have it`,
+    found: `404 for ${addressOf(url)}`,
+    needed: 'an image of this name and tag',
+    next: `correct the name in the spec, or take it from elsewhere: --mirror REGISTRY=HOST:PORT, --image ${name}=FILE`,
+  })
 }
 
-/** Whether HOST:PORT is this machine itself, where plain HTTP is safe. */
-export function isLoopback(host: string): boolean {
-  const name = host.replace(/:\d+$/, '')
-  return name === 'localhost' || name === '[::1]' || /^127(\.\d+){3}$/.test(name)
+function mismatch(name: string, needed: string, found: string): MojaboxError {
+  return new MojaboxError({
+    code: 'digest-mismatch',
+    kind: 'bundle',
+    message: `getting ${name}: what arrived is not what was named`,
+    found,
+    needed,
+    next: 'run the same command again; if it stays so, the registry serves damaged content: use another with --mirror',
+  })
+}
+
+function notAnImage(name: string, mediaType: string): MojaboxError {
+  return new MojaboxError({
+    code: 'image-unsupported',
+    kind: 'usage',
+    message: `getting ${name}: not an image that mojabox can carry`,
+    found: mediaType || 'no media type',
+    needed: 'an OCI image or Docker image manifest of schema version 2',
+    next: 'have the image pushed again by a current tool',
+  })
 }

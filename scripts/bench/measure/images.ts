@@ -1,4 +1,4 @@
-import { OciManifest } from '../../../bundles/format/manifest.ts'
+import type { OciManifest } from '../../../bundles/format/manifest.ts'
 import { openBundle } from '../../../bundles/format/open.ts'
 import { readArtifactManifest } from '../../../bundles/format/read-artifact.ts'
 import { docker } from '../../../test/lab/docker.ts'
@@ -36,6 +36,7 @@ async function sameHere(name: string, manifest: OciManifest): Promise<string> {
   if (!served) throw new Error(`the bundle carries ${name}, which the lab does not make`)
   const { tag } = served.image
   const id = await docker(['image', 'inspect', '--format', '{{.Id}}', tag])
-  if (id !== manifest.config.digest) throw new Error(`${tag} in Docker here is ${id}, in the bundle another: build again`)
+  if (id !== manifest.config.digest)
+    throw new Error(`${tag} in Docker here is ${id}, in the bundle another: build again`)
   return tag
 }

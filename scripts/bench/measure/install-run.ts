@@ -23,7 +23,7 @@ export const STOP = Symbol('stop')
 export async function runInstall(
   bench: Bench,
   node: BenchNode,
-  onEvent: (event: Event) => typeof STOP | void = () => {},
+  onEvent: (event: Event) => typeof STOP | undefined = () => undefined,
 ): Promise<InstallRun> {
   const host = ['--host', `${node.name}=ops@${node.ip}`, '--identity', bench.key.privateKeyPath]
   const args = ['install', ...host, '--bundle', bench.bundle, '--accept-new-host-keys', '--json']
