@@ -1,6 +1,9 @@
 import { MojaboxError } from '../bundles/format/error.ts'
 import { run } from './cli/program.ts'
 
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', () => process.exit(0))
+
 const stop = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(name, () => {
@@ -26,10 +29,16 @@ run(process.argv.slice(2), {
   env: process.env,
   signal: stop.signal,
 }).then(
-  // What was written is out: on Linux files, pipes and terminals are written to synchronously.
-  (code) => process.exit(code),
+  (code) => exitOnceWritten(code),
   (error) => {
     process.stderr.write(`mojabox: unexpected: ${error instanceof Error ? error.stack : String(error)}\n`)
-    process.exit(1)
+    return exitOnceWritten(1)
   },
 )
+
+/** A pipe takes what was written when its reader does. */
+async function exitOnceWritten(code: number): Promise<void> {
+  const streams = [process.stdout, process.stderr]
+  await Promise.all(streams.map((stream) => new Promise((done) => stream.write('', done))))
+  process.exit(code)
+}

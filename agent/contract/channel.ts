@@ -3,7 +3,6 @@ import { z } from 'zod'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import { Digest } from '../../bundles/format/manifest.ts'
 import type { Event } from './events.ts'
-import { WorkOrder } from './work-order.ts'
 
 /** Changes when the frames change; both sides must name the same. */
 export const PROTOCOL_VERSION = 1
@@ -22,14 +21,14 @@ const JSON_FRAME = 0
 const DATA_FRAME = 1
 
 const DeskMessage = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('hello'), protocol: z.number(), order: WorkOrder, deskTime: z.string() }),
+  z.object({ type: z.literal('hello'), protocol: z.number(), order: z.unknown(), deskTime: z.string() }),
   z.object({ type: z.literal('blob'), id: z.number(), size: z.number() }),
   z.object({ type: z.literal('end'), id: z.number() }),
   z.object({ type: z.literal('missing'), id: z.number(), message: z.string() }),
   z.object({ type: z.literal('ping') }),
   z.object({ type: z.literal('abort') }),
 ])
-/** What the desk says. */
+/** What the desk says. The order of a desk of another version may look otherwise: it is read after its protocol was. */
 export type DeskMessage = z.infer<typeof DeskMessage>
 
 const NodeMessage = z.discriminatedUnion('type', [
@@ -55,6 +54,7 @@ export class Channel<In, Out> {
   readonly #schema: z.ZodType<In>
   #rest: Buffer = Buffer.alloc(0)
   #greeted = false
+  #draining: Promise<void> | undefined
   onMessage: (message: In) => void = () => {}
   /** Awaited before more is read: back-pressure to the other side. */
   onData: (id: number, bytes: Buffer) => Promise<void> | void = () => {}
@@ -105,9 +105,11 @@ export class Channel<In, Out> {
     return this.#stream.write(Buffer.concat([head, ...parts]))
   }
 
+  /** One wait for all senders, however many blobs share the link. */
   #drained(): Promise<void> {
-    return new Promise((resolve, reject) => {
+    this.#draining ??= new Promise<void>((resolve, reject) => {
       const settle = () => {
+        this.#draining = undefined
         this.#stream.off('drain', settle).off('close', settle)
         if (this.#stream.destroyed) reject(linkLost())
         else resolve()
@@ -115,6 +117,7 @@ export class Channel<In, Out> {
       if (this.#stream.destroyed) return settle()
       this.#stream.on('drain', settle).on('close', settle)
     })
+    return this.#draining
   }
 
   async #readAll(): Promise<Error | undefined> {

@@ -13,6 +13,7 @@ export async function planSteps(steps: Step[], handlers: Handlers, context: Step
     const handler = handlers(step.kind)
     // A step that cannot be observed yet (its ground is laid by an earlier one) has still to be done.
     const done = await handler.isDone(context, step.params).catch(() => false)
+    context.signal.throwIfAborted()
     planned.push({ id: step.id, kind: step.kind, title: handler.describe(step.params), done })
   }
   return planned
@@ -45,8 +46,11 @@ export async function applySteps(
     } catch (error) {
       if (stepContext.signal.aborted) throw stepContext.signal.reason
       const failure = inStep(title, error)
-      await journal.append({ run: stepContext.order.run, phase: 'failed', step, error: failure.message })
       emit({ type: 'step-failed', id: step.id, title, error: failure.facts })
+      // On a full disk this line cannot be kept either; the failure is told all the same.
+      await journal
+        .append({ run: stepContext.order.run, phase: 'failed', step, error: failure.message })
+        .catch(() => {})
       throw failure
     }
   }
@@ -60,7 +64,9 @@ async function applyOne(
   journal: Journal,
 ): Promise<boolean> {
   if (await handler.isDone(context, step.params)) return false
-  const before = (await handler.before?.(context, step.params)) ?? null
+  // Looked at once: what an earlier run of ours left is not what was there before us.
+  const known = journal.applied().some((applied) => applied.step.id === step.id)
+  const before = known ? null : ((await handler.before?.(context, step.params)) ?? null)
   await journal.append({ run: context.order.run, phase: 'before', step, before })
   await handler.apply(context, step.params)
   if (!(await handler.isDone(context, step.params))) {

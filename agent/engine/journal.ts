@@ -1,7 +1,10 @@
+import { constants } from 'node:fs'
 import { mkdir, open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
+import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Json, Step } from '../contract/step.ts'
+import { isNoSpace, noSpace, writeAll } from '../store/disk-space.ts'
 
 const Entry = z.object({
   at: z.string(),
@@ -26,39 +29,52 @@ export interface AppliedStep {
  */
 export class Journal {
   readonly #path: string
+  /** Length of the whole lines, bytes: what follows was cut by a power loss. */
+  #wholeBytes: number
   readonly entries: JournalEntry[]
 
-  private constructor(path: string, entries: JournalEntry[]) {
+  private constructor(path: string, wholeBytes: number, entries: JournalEntry[]) {
     this.#path = path
+    this.#wholeBytes = wholeBytes
     this.entries = entries
   }
 
+  /** @throws MojaboxError `journal-damaged` when a line other than the last cannot be read */
   static async open(path: string): Promise<Journal> {
     const text = await readFile(path, 'utf8').catch((error) => {
       if (error.code === 'ENOENT') return ''
       throw error
     })
-    const lines = text.split('\n').filter((line) => line !== '')
-    const entries = lines.flatMap((line, index) => {
-      const entry = parse(line)
-      if (!entry && index < lines.length - 1) throw new Error(`${path}: line ${index + 1} is damaged`)
-      return entry ? [entry] : []
-    })
-    return new Journal(path, entries)
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+    const lines = whole.split('\n').filter((line) => line !== '')
+    const entries = lines.map((line, index) => parse(line) ?? damaged(path, index + 1))
+    return new Journal(path, Buffer.byteLength(whole), entries)
   }
 
+  /** @throws MojaboxError `disk-full` */
   async append(entry: Omit<JournalEntry, 'at'>): Promise<void> {
     const whole = { at: new Date().toISOString(), ...entry }
+    const line = `${JSON.stringify(whole)}\n`
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o755 })
-    const file = await open(this.#path, 'a', 0o600)
     try {
-      const torn = this.entries.length > 0 && (await this.#endsTorn())
-      await file.write(`${torn ? '\n' : ''}${JSON.stringify(whole)}\n`)
+      await this.#write(line)
+    } catch (cause) {
+      throw isNoSpace(cause) ? noSpace(this.#path, Buffer.byteLength(line)) : cause
+    }
+    this.entries.push(whole)
+  }
+
+  async #write(line: string): Promise<void> {
+    const file = await open(this.#path, constants.O_CREAT | constants.O_RDWR, 0o600)
+    try {
+      await file.truncate(this.#wholeBytes)
+      const bytes = Buffer.from(line)
+      await writeAll(file, bytes, this.#wholeBytes)
       await file.datasync()
+      this.#wholeBytes += bytes.length
     } finally {
       await file.close()
     }
-    this.entries.push(whole)
   }
 
   /** What undo has to take back, in the order in which it was first applied. */
@@ -74,11 +90,6 @@ export class Journal {
     }
     return [...found.values()]
   }
-
-  async #endsTorn(): Promise<boolean> {
-    const text = await readFile(this.#path, 'utf8')
-    return text !== '' && !text.endsWith('\n')
-  }
 }
 
 function parse(line: string): JournalEntry | undefined {
@@ -87,4 +98,15 @@ function parse(line: string): JournalEntry | undefined {
   } catch {
     return undefined
   }
+}
+
+function damaged(path: string, line: number): never {
+  throw new MojaboxError({
+    code: 'journal-damaged',
+    kind: 'step',
+    message: 'the record of what mojabox did on this node is damaged',
+    found: `line ${line} of ${path} cannot be read`,
+    needed: 'one JSON object a line',
+    next: `look at that line; take it out (keep a copy of the file), then run the same command again`,
+  })
 }

@@ -49,17 +49,27 @@ export async function observeTraces(run: RunCommand): Promise<DockerTraces> {
   }
 }
 
+/** Stops the daemon and what would start it again; its containers end with it. */
+export async function stopDocker(run: RunCommand): Promise<void> {
+  const units = ['docker.socket', 'docker.service', 'containerd.service']
+  await run(['systemctl', 'stop', ...units], { okCodes: [0, 1, 5], timeoutMs: 180_000 })
+}
+
 /**
- * Takes away what the daemon left and leaves what was there: its chains and rules, its bridges, forwarding, groups,
- * folders. Rules and chains of others stay. With `deleteData` its volumes go too.
+ * Takes the daemon's chains, rules and bridges away and gives forwarding back as it was. Rules and chains of others
+ * stay. The daemon must have stopped.
  */
-export async function removeTraces(run: RunCommand, before: DockerTraces, deleteData: boolean): Promise<void> {
+export async function removeNetwork(run: RunCommand, before: DockerTraces): Promise<void> {
   for (const family of FAMILIES) await removeRules(run, family, before)
   for (const link of await linkNames(run)) {
     const ours = link === 'docker0' || /^br-[0-9a-f]{12}$/.test(link)
     if (ours && !before.links.includes(link)) await run(['ip', 'link', 'delete', link], { okCodes: [0, 1] })
   }
   if (before.ipForward === '0') await writeFile(IP_FORWARD, '0').catch(() => {})
+}
+
+/** Takes the group and the folders away that were not there; with `deleteData` the volumes too. */
+export async function removeRest(run: RunCommand, before: DockerTraces, deleteData: boolean): Promise<void> {
   if (!before.groups.includes('docker')) await run(['groupdel', 'docker'], { okCodes: [0, 6] })
   for (const path of TRACE_PATHS) {
     if (before.paths.includes(path) || (DATA_PATHS.includes(path) && !deleteData && (await hasVolumes()))) continue

@@ -27,9 +27,9 @@ interface Kept {
  * @throws MojaboxError `not-installed`
  */
 export async function runAgent(signal: AbortSignal): Promise<void> {
-  const kept = await readKept()
+  await readKept()
   const startedAt = new Date().toISOString()
-  const mirror = await serveMirror(lazyContent(kept.bundle))
+  const mirror = await serveMirror(lazyContent())
   let nextValidationAt: string | null = null
   const status = async (): Promise<NodeStatus> => ({
     ...(await observeApart(signal)),
@@ -41,7 +41,8 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     await settled(status, signal)
     for (;;) {
       await validate(signal)
-      const waitMs = kept.validateEverySeconds * 1000
+      // Read anew each time: a later install may have changed it.
+      const waitMs = (await readKept()).validateEverySeconds * 1000
       nextValidationAt = new Date(Date.now() + waitMs).toISOString()
       await delay(waitMs, undefined, { signal })
     }
@@ -62,13 +63,11 @@ async function readKept(): Promise<Kept> {
 }
 
 /** The store's content, loaded when somebody asks for it. */
-function lazyContent(bundle: Digest): MirrorContent {
-  let content: Promise<MirrorContent> | undefined
-  const load = () => {
-    content ??= Promise.all([import('../store/store-content.ts'), import('../store/store.ts')]).then(
-      ([{ storeContent }, { Store }]) => storeContent(new Store(NODE_PATHS.store), bundle),
-    )
-    return content
+function lazyContent(): MirrorContent {
+  const load = async () => {
+    const { storeContent } = await import('../store/store-content.ts')
+    const { Store } = await import('../store/store.ts')
+    return storeContent(new Store(NODE_PATHS.store), (await readKept()).bundle)
   }
   return {
     manifest: async (reference) => (await load()).manifest(reference),

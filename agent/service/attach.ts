@@ -2,15 +2,20 @@ import { stat } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
+import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import { Channel, type DeskMessage, PROTOCOL_VERSION } from '../contract/channel.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { RunCommand } from '../contract/step.ts'
 import { DeskLink } from './desk-link.ts'
-import { type CarryOut, interrupted } from './engine-server.ts'
+import { type CarryOut, GOODBYE_MS, interrupted } from './engine-server.ts'
+import { readHello } from './greeting.ts'
 import type { ReentryArgv } from './reentry.ts'
 
 export const ENGINE_UNIT = 'mojabox-engine.service'
 const START_LIMIT_MS = 20_000
+const LOOK_EVERY_MS = 50
+/** Looks between two tries to start it. */
+const STARTS_EVERY = 10
 
 /** Whether the order changes the node, and so must outlive the link it came over. */
 export function mustOutlive(verb: string): boolean {
@@ -51,14 +56,21 @@ export async function carryOutHere(
   const aborter = new AbortController()
   link.onAbort = () => aborter.abort(interrupted())
   channel.closed.then(() => aborter.abort(interrupted()))
-  const hello = await new Promise<Extract<DeskMessage, { type: 'hello' }> | undefined>((resolve) => {
+  const first = await new Promise<DeskMessage | undefined>((resolve) => {
     channel.closed.then(() => resolve(undefined))
-    channel.onMessage = (message) => message.type === 'hello' && resolve(message)
+    channel.onMessage = resolve
   })
-  if (!hello) return
-  link.attach(channel, false, PROTOCOL_VERSION)
-  await carryOut(hello, link, aborter.signal)
-  await link.close(5_000)
+  if (!first) return
+  try {
+    const hello = readHello(first)
+    link.attach(channel, false, PROTOCOL_VERSION)
+    await carryOut(hello, link, aborter.signal)
+    await link.close(GOODBYE_MS)
+  } catch (error) {
+    const { message, found = '', next = '' } = factsOf(error)
+    channel.send({ type: 'refused', message, found, next })
+    channel.end()
+  }
 }
 
 /** True where systemd runs, so that a unit can keep the engine. */
@@ -86,14 +98,25 @@ async function startEngine(run: RunCommand, reentry: ReentryArgv): Promise<Socke
     ...properties,
     ...reentry(['node', 'engine']),
   ]
-  // Two relays may race: the one that comes second finds the unit there and just connects.
-  const started = await run(argv, { okCodes: [0, 1] })
   const until = Date.now() + START_LIMIT_MS
-  for (;;) {
+  let stderr = ''
+  for (let tries = 0; ; tries += 1) {
+    // Another relay may have been first, or the last run's engine is still on its way out: then the unit is there.
+    if (tries % STARTS_EVERY === 0) stderr = (await run(argv, { okCodes: [0, 1] })).stderr
     const socket = await tryConnect()
     if (socket) return socket
-    if (Date.now() > until)
-      throw new Error(`the engine did not start: ${started.stderr.trim()} (see journalctl -u ${ENGINE_UNIT})`)
-    await delay(50)
+    if (Date.now() > until) throw notStarted(stderr)
+    await delay(LOOK_EVERY_MS)
   }
+}
+
+function notStarted(stderr: string): MojaboxError {
+  return new MojaboxError({
+    code: 'engine-not-started',
+    kind: 'step',
+    message: 'the engine did not start on this node',
+    found: stderr.trim() || `no answer on ${NODE_PATHS.engineSocket} for ${START_LIMIT_MS / 1000} s`,
+    needed: `the unit ${ENGINE_UNIT}`,
+    next: `see \`journalctl -u ${ENGINE_UNIT}\` on the node, then run the same command again`,
+  })
 }

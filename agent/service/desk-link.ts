@@ -6,7 +6,7 @@ import type { Fetch } from '../store/arrivals.ts'
 
 /** How long a run that needs the desk waits for it to come back, milliseconds. */
 export const DESK_WAIT_MS = 15 * 60 * 1000
-/** Events kept for a desk that comes back. */
+/** Events kept for a desk that comes back; beyond them only passing ones are forgotten. */
 const KEPT_EVENTS = 5_000
 
 interface Transfer {
@@ -40,6 +40,7 @@ export class DeskLink {
   /** Takes a channel whose hello was read; an older one is dropped. */
   attach(channel: Channel<DeskMessage, NodeMessage>, attached: boolean, protocol: number): void {
     this.#channel?.destroy()
+    this.#loseTransfers()
     this.#channel = channel
     this.#lastHeardAt = Date.now()
     channel.onMessage = (message) => this.#hear(message)
@@ -52,16 +53,23 @@ export class DeskLink {
     channel.closed.then(() => {
       if (this.#channel !== channel) return
       this.#channel = undefined
-      for (const transfer of [...this.#transfers.values()]) transfer.finish(linkLost())
+      this.#loseTransfers()
     })
     for (const wake of this.#arrived.splice(0)) wake()
   }
 
   tell(event: Event): void {
     const last = this.#events.at(-1)
+    // Of a step's progress only the last word is worth telling again.
     if (event.type === 'step-progress' && last?.type === 'step-progress' && last.id === event.id) this.#events.pop()
-    if (this.#events.length < KEPT_EVENTS) this.#events.push(event)
+    this.#events.push(event)
+    if (this.#events.length > KEPT_EVENTS) this.#forgetOne()
     this.#channel?.send({ type: 'event', event })
+  }
+
+  #forgetOne(): void {
+    const passing = this.#events.findIndex(({ type }) => type === 'step-progress' || type === 'waiting-for-desk')
+    if (passing >= 0) this.#events.splice(passing, 1)
   }
 
   /** Says goodbye and waits, at most `timeoutMs`, for the desk to hang up. */
@@ -72,6 +80,11 @@ export class DeskLink {
     channel.end()
     await Promise.race([channel.closed, new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())])
     channel.destroy()
+  }
+
+  /** Each goes on over the next channel, from the byte it has. */
+  #loseTransfers(): void {
+    for (const transfer of [...this.#transfers.values()]) transfer.finish(linkLost())
   }
 
   readonly fetch: Fetch = async (digest, offsetBytes, take, signal) => {
@@ -94,24 +107,24 @@ export class DeskLink {
     signal: AbortSignal,
   ): Promise<void> {
     const id = this.#nextId++
+    let writing = Promise.resolve()
     return new Promise((resolve, reject) => {
       const finish = (error?: unknown) => {
         if (!this.#transfers.delete(id)) return
         signal.removeEventListener('abort', cancel)
-        if (error === undefined) resolve()
-        else reject(error)
+        // Bytes at hand are written first: who asks on asks for what follows them.
+        writing.then(() => (error === undefined ? resolve() : reject(error)))
       }
       const cancel = () => {
         channel.send({ type: 'cancel', id })
         finish(signal.reason)
       }
-      const guardedTake = async (bytes: Buffer) => {
-        try {
-          await take(bytes)
-        } catch (error) {
+      const guardedTake = (bytes: Buffer): Promise<void> => {
+        writing = take(bytes).catch((error) => {
           channel.send({ type: 'cancel', id })
           finish(error)
-        }
+        })
+        return writing
       }
       this.#transfers.set(id, { take: guardedTake, finish })
       if (signal.aborted) return cancel()

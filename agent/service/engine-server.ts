@@ -1,20 +1,19 @@
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
-import { MojaboxError } from '../../bundles/format/error.ts'
-import { Channel, type DeskMessage, PROTOCOL_VERSION } from '../contract/channel.ts'
+import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
+import { Channel, PROTOCOL_VERSION } from '../contract/channel.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
 import { DeskLink } from './desk-link.ts'
-
-type Hello = Extract<DeskMessage, { type: 'hello' }>
+import { type Hello, readHello } from './greeting.ts'
 
 /** Carries out an order while the link is served; resolves when its last event was told. */
 export type CarryOut = (hello: Hello, link: DeskLink, signal: AbortSignal) => Promise<void>
 
 /** How long the engine waits for a first desk, and after the run for the desk to hang up. */
 const FIRST_DESK_MS = 30_000
-const GOODBYE_MS = 5_000
+export const GOODBYE_MS = 5_000
 
 /**
  * The engine's process: one run, one desk at a time, on a unix socket of root's. A desk that fell silent is replaced;
@@ -34,7 +33,7 @@ export async function serveEngine(carryOut: CarryOut, stop: AbortSignal): Promis
     welcome(
       socket,
       link,
-      () => order,
+      () => ({ order, stopping: aborter.signal.aborted }),
       (hello) => {
         order = hello.order
         carryOut(hello, link, aborter.signal).finally(finished)
@@ -52,48 +51,52 @@ export async function serveEngine(carryOut: CarryOut, stop: AbortSignal): Promis
   await rm(NODE_PATHS.engineSocket, { force: true })
 }
 
-function welcome(
-  socket: Socket,
-  link: DeskLink,
-  current: () => WorkOrder | undefined,
-  begin: (hello: Hello) => void,
-): void {
+interface Current {
+  order: WorkOrder | undefined
+  stopping: boolean
+}
+
+function welcome(socket: Socket, link: DeskLink, current: () => Current, begin: (hello: Hello) => void): void {
   socket.on('error', () => {})
   const channel = Channel.node(socket)
   channel.onMessage = (message) => {
-    if (message.type !== 'hello') return channel.destroy()
-    const order = current()
-    const refusal = refuse(message, order, link)
-    if (refusal) {
-      channel.send({ type: 'refused', ...refusal })
+    try {
+      const hello = readHello(message)
+      const { order, stopping } = current()
+      if (order) refuseOther(hello.order, order, stopping, link)
+      link.attach(channel, order !== undefined, PROTOCOL_VERSION)
+      if (!order) begin(hello)
+    } catch (error) {
+      const { message: what, found = '', next = '' } = factsOf(error)
+      channel.send({ type: 'refused', message: what, found, next })
       channel.end()
-      return
     }
-    link.attach(channel, order !== undefined, PROTOCOL_VERSION)
-    if (!order) begin(message)
   }
 }
 
-function refuse(hello: Hello, order: WorkOrder | undefined, link: DeskLink) {
-  if (hello.protocol !== PROTOCOL_VERSION) {
-    return {
-      message: 'this node runs another version of mojabox',
-      found: `protocol ${hello.protocol} at the desk, ${PROTOCOL_VERSION} on the node`,
-      next: 'wait until the run on the node has ended, then try again',
-    }
-  }
-  if (!order) return undefined
-  const same =
-    hello.order.verb === order.verb && hello.order.bundle === order.bundle && hello.order.profile === order.profile
-  if (same && !link.alive) return undefined
+/** Only the same order may take a run up, when its own desk is away and it is not being stopped. */
+function refuseOther(asked: WorkOrder, running: WorkOrder, stopping: boolean, link: DeskLink): void {
+  const same = sameOrder(asked, running)
+  if (same && !link.alive && !stopping) return
   const seen = link.alive ? `its desk was heard of ${Math.round(link.lastHeardMs / 1000)} s ago` : 'its desk is away'
-  return {
-    message: `another ${order.verb} is running on this node`,
-    found: `${order.verb} ${order.profile}, started by ${order.desk}; ${seen}`,
-    next: same
-      ? 'wait until it has ended, or stop it there with Ctrl-C'
-      : `run that ${order.verb} again to watch it to its end, then try again`,
-  }
+  const state = stopping ? 'it is being stopped' : seen
+  throw new MojaboxError({
+    code: 'node-busy',
+    kind: 'check',
+    message: `another ${running.verb} is running on this node`,
+    found: `${running.verb} ${running.profile}, started by ${running.desk}; ${state}`,
+    next: stopping
+      ? 'try again in a few seconds'
+      : same
+        ? 'wait until it has ended, or stop it there with Ctrl-C'
+        : `run that ${running.verb} again as it was to watch it to its end, then try again`,
+  })
+}
+
+/** The same but for who asks, and in which run. */
+function sameOrder(left: WorkOrder, right: WorkOrder): boolean {
+  const bare = (order: WorkOrder) => JSON.stringify({ ...order, run: '', desk: '' })
+  return bare(left) === bare(right)
 }
 
 export function interrupted(): MojaboxError {

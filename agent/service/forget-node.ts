@@ -14,5 +14,4 @@ export async function forgetNode(deleteData: boolean): Promise<void> {
   }
   await rmdir(NODE_PATHS.secrets).catch(() => {})
   await rmdir(NODE_PATHS.root).catch(() => {})
-  await rm('/run/lock/mojabox-validate.lock', { force: true })
 }

@@ -1,6 +1,6 @@
-import { rm } from 'node:fs/promises'
+import { rm, rmdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
-import type { DeskMessage } from '../contract/channel.ts'
 import type { CheckResult } from '../contract/check.ts'
 import type { Emit, Event } from '../contract/events.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
@@ -16,12 +16,12 @@ import { openNodeBundle } from '../store/node-bundle.ts'
 import { Store } from '../store/store.ts'
 import type { DeskLink } from './desk-link.ts'
 import { forgetNode } from './forget-node.ts'
+import type { Hello } from './greeting.ts'
 import { prepareInstall } from './prepare-install.ts'
 import { reenter } from './reentry.ts'
 import { askAgent, observeStatus, requireNodeState } from './status.ts'
 import { loadReport, saveReport, validateApart } from './validation.ts'
-
-type Hello = Extract<DeskMessage, { type: 'hello' }>
+import { failUnlessPassed } from './verdict.ts'
 
 /** What every verb works with. */
 interface Run {
@@ -140,6 +140,7 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
   },
 
   async validate(run) {
+    await requireNodeState()
     tell(run, await validateApart(reenter, run.order.levels, run.order.run, run.signal))
     return 0
   },
@@ -164,9 +165,14 @@ async function prepare(run: Run) {
   return prepared
 }
 
-/** Where nothing is installed, nothing stays: the executable that was sent for this run goes again. */
+/**
+ * Where nothing is installed, nothing stays: the executable that was sent for this run goes again. Secrets that an
+ * uninstall kept beside their data are not this run's to take.
+ */
 async function leaveAsFound(run: Run): Promise<void> {
-  if (run.journal.entries.length === 0) await rm(NODE_PATHS.root, { recursive: true, force: true })
+  if (run.journal.entries.length > 0) return
+  await rm(dirname(NODE_PATHS.executable), { recursive: true, force: true })
+  await rmdir(NODE_PATHS.root).catch(() => {})
 }
 
 function refuseFailed(checks: CheckResult[]): void {
@@ -197,18 +203,7 @@ async function recentReport(run: Run): Promise<Report | undefined> {
     : undefined
 }
 
-/** @throws MojaboxError `validation-failed`, naming what failed */
 function tell(run: Run, report: Report): void {
   run.emit({ type: 'report', report })
-  if (report.passed) return
-  const failed = report.levels.flatMap(({ cases }) => cases.filter((entry) => entry.status === 'fail'))
-  const subjects = [...new Set(failed.map((entry) => entry.subject).filter(Boolean))]
-  throw new MojaboxError({
-    code: 'validation-failed',
-    kind: 'validation',
-    message: `validation failed: ${subjects.join(', ') || 'see the report'}`,
-    found: failed.map((entry) => `${entry.title}: ${entry.found}`).join('; '),
-    needed: failed.map((entry) => entry.needed).join('; '),
-    next: `see \`mojabox status\`${subjects[0] ? ` and \`docker logs mojabox-${subjects[0]}-1\` on the node` : ''}`,
-  })
+  failUnlessPassed(report)
 }

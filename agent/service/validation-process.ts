@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
+import { NODE_PATHS } from '../contract/paths.ts'
 import type { ReentryArgv } from './reentry.ts'
 
 /** Longest a whole validation may take, milliseconds. */
 const LIMIT_MS = 180_000
 /** One validation at a time on a node: they count on the balances of the same test accounts. */
-export const VALIDATION_LOCK = '/run/lock/mojabox-validate.lock'
+const LOCK = `${NODE_PATHS.reports}/.lock`
 /** How `flock` tells that the lock was not to be had in time. */
 export const LOCK_BUSY = 75
 
@@ -26,13 +27,16 @@ export async function runValidation(
   signal: AbortSignal,
 ): Promise<Ended> {
   const inner = reentry(['node', 'validate', '--run', run, ...levels.flatMap((level) => ['--level', level])])
-  const argv = ['--wait', '120', '--conflict-exit-code', String(LOCK_BUSY), VALIDATION_LOCK, ...inner]
+  // Without a fork the validation itself holds the lock, and is what a signal or the time limit ends.
+  const argv = ['--no-fork', '--wait', '120', '--conflict-exit-code', String(LOCK_BUSY), LOCK, ...inner]
   return runChild('flock', argv, signal)
 }
 
 /** Runs a program to its end. @throws when it cannot be started or the signal ends it */
 export async function runChild(program: string, argv: string[], signal: AbortSignal): Promise<Ended> {
   const child = spawn(program, argv, { stdio: ['ignore', 'pipe', 'pipe'], signal, timeout: LIMIT_MS })
+  child.stdout.setEncoding('utf8')
+  child.stderr.setEncoding('utf8')
   const ended: Ended = { code: null, stdout: '', stderr: '' }
   child.stdout.on('data', (piece) => {
     ended.stdout += piece

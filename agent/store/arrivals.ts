@@ -1,8 +1,9 @@
 import { createHash, type Hash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, rmSync } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
+import { isNoSpace, noSpace, writeAll } from './disk-space.ts'
 import type { Store } from './store.ts'
 
 /**
@@ -77,7 +78,11 @@ export class Arrival {
         file ??= await open(this.#path, 'r')
         const buffer = Buffer.allocUnsafe(Math.min(256 * 1024, ready - at))
         const { bytesRead } = await file.read(buffer, 0, buffer.length, at)
-        if (bytesRead === 0) throw new Error(`${this.digest} was taken away while it was read`)
+        // A damaged blob is emptied: why is about to be said.
+        if (bytesRead === 0) {
+          await this.done
+          throw new Error(`${this.digest} was taken away while it was read`)
+        }
         at += bytesRead
         yield buffer.subarray(0, bytesRead)
       }
@@ -93,6 +98,7 @@ export class Arrivals {
   readonly #fetch: Fetch
   readonly #signal: AbortSignal
   readonly #open = new Map<Digest, Arrival>()
+  readonly #keeping = new Map<Digest, Promise<void>>()
   /** Bytes that came over the link in this run. */
   fetchedBytes = 0
   onBytes: () => void = () => {}
@@ -112,17 +118,31 @@ export class Arrivals {
     return arrival
   }
 
-  /** Into the store for good. */
-  async keep(digest: Digest, sizeBytes: number): Promise<void> {
-    if ((await this.#store.sizeOf(digest)) !== undefined) return
+  /** Into the store for good; who asks while another does waits for the same. */
+  keep(digest: Digest, sizeBytes: number): Promise<void> {
+    let keeping = this.#keeping.get(digest)
+    if (!keeping) {
+      keeping = this.#keep(digest, sizeBytes).finally(() => this.#keeping.delete(digest))
+      this.#keeping.set(digest, keeping)
+    }
+    return keeping
+  }
+
+  async #keep(digest: Digest, sizeBytes: number): Promise<void> {
+    const there = await this.#store.sizeOf(digest)
+    if (there === sizeBytes) return
+    if (there !== undefined) await this.#store.remove(digest)
     await this.get(digest, sizeBytes).done
     await this.#store.commit(digest)
     this.#open.delete(digest)
   }
 
-  /** The runtime has it: the bytes go (readers that still have the file open finish). */
-  async drop(digest: Digest): Promise<void> {
-    if (this.#open.delete(digest)) await this.#store.remove(digest)
+  /** The runtime has it and nobody reads it any more: the bytes go. */
+  drop(digest: Digest): void {
+    if (!this.#open.has(digest)) return
+    // In one go: who asks for it in between must not meet a file that is just being taken away.
+    rmSync(this.#store.ingestPath(digest), { force: true })
+    this.#open.delete(digest)
   }
 
   async #bring(arrival: Arrival): Promise<void> {
@@ -135,7 +155,7 @@ export class Arrivals {
       if (had > 0) arrival.advance(had)
       const take = async (bytes: Buffer) => {
         if (at + bytes.length > arrival.sizeBytes) throw corrupt(arrival.digest, 'more bytes than its manifest says')
-        await file.write(bytes, 0, bytes.length, at)
+        await writeAll(file, bytes, at)
         hash.update(bytes)
         at += bytes.length
         this.fetchedBytes += bytes.length
@@ -149,6 +169,8 @@ export class Arrivals {
         await file.truncate(0)
         throw corrupt(arrival.digest, `bytes with digest sha256:${found}`)
       }
+      // Only what a power cut cannot shorten any more is renamed into the store.
+      await file.sync()
     } catch (error) {
       throw isNoSpace(error) ? noSpace(path, arrival.sizeBytes) : error
     } finally {
@@ -173,20 +195,5 @@ function corrupt(digest: Digest, found: string): MojaboxError {
     found,
     needed: `bytes whose sha256 is ${digest.slice('sha256:'.length)}`,
     next: 'run `mojabox bundle verify` on the bundle, then run the same command again',
-  })
-}
-
-function isNoSpace(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOSPC'
-}
-
-function noSpace(path: string, bytes: number): MojaboxError {
-  return new MojaboxError({
-    code: 'disk-full',
-    kind: 'step',
-    message: 'the disk is full',
-    found: `no space left for ${path}`,
-    needed: `${bytes} bytes`,
-    next: 'free some space on that file system, then run the same command again: it resumes',
   })
 }

@@ -52,11 +52,16 @@ async function carriedImage(
   return { name, ids, manifests, blobs: [manifest.config, ...manifest.layers] }
 }
 
+export interface ImageContent extends MirrorContent {
+  totalBytes: number
+  /** Aborted with its reason when a blob cannot be had: the daemon would only see a cut body, and try again. */
+  failed: AbortSignal
+  /** Keeps what the site wants kept. */
+  settle(): Promise<void>
+}
+
 /** What the mirror may hand out while these images are delivered: their manifests, and their blobs as they arrive. */
-export function imageContent(
-  context: StepContext,
-  images: CarriedImage[],
-): MirrorContent & { totalBytes: number; settle(): Promise<void> } {
+export function imageContent(context: StepContext, images: CarriedImage[]): ImageContent {
   const blobs = new Map(images.flatMap((image) => image.blobs.map((blob) => [blob.digest, blob.size] as const)))
   const manifests = new Map<string, Descriptor>()
   for (const image of images) {
@@ -65,8 +70,12 @@ export function imageContent(
     if (top) manifests.set(image.name, top)
   }
   const { keepBlobs } = context.order.settings
-  const kept = new Set<Digest>()
+  /** Requests under way, and what the runtime has taken whole at least once. */
+  const readers = new Map<Digest, number>()
+  const served = new Set<Digest>()
+  const failure = new AbortController()
   return {
+    failed: failure.signal,
     totalBytes: [...blobs.values()].reduce((sum, size) => sum + size, 0),
 
     async manifest(reference) {
@@ -82,18 +91,23 @@ export function imageContent(
         return { sizeBytes, read: (offset) => context.store.read(digest, offset) }
       }
       const arrival = context.arrivals.get(digest, sizeBytes)
+      arrival.done.catch((error) => failure.abort(error))
+      readers.set(digest, (readers.get(digest) ?? 0) + 1)
       return {
         sizeBytes,
         read: (offset) => arrival.read(offset),
-        served: () => {
-          if (keepBlobs) kept.add(digest)
-          else void context.arrivals.drop(digest)
+        done(whole) {
+          const left = (readers.get(digest) ?? 1) - 1
+          readers.set(digest, left)
+          if (whole) served.add(digest)
+          if (left === 0 && served.has(digest) && !keepBlobs) context.arrivals.drop(digest)
         },
       }
     },
 
     async settle() {
-      for (const digest of kept) await context.arrivals.keep(digest, blobs.get(digest) ?? 0)
+      if (!keepBlobs) return
+      for (const digest of served) await context.arrivals.keep(digest, blobs.get(digest) ?? 0)
     },
   }
 }

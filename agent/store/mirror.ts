@@ -6,8 +6,8 @@ import type { Descriptor, Digest } from '../../bundles/format/manifest.ts'
 export interface MirrorBlob {
   sizeBytes: number
   read(offsetBytes: number): AsyncIterable<Buffer>
-  /** Called when a body reached its end without being cut. */
-  served?(): void
+  /** Called once per request when its body ended: whole, or cut. */
+  done?(whole: boolean): void
 }
 
 /** What the mirror offers: manifests by image name or digest, blobs by digest. Anything else is 404. */
@@ -98,13 +98,26 @@ async function answerBlob(
     'Accept-Ranges': 'bytes',
     ...(from >= 0 && { 'Content-Range': `bytes ${offset}-${blob.sizeBytes - 1}/${blob.sizeBytes}` }),
   })
-  if (request.method === 'HEAD') return void response.end()
-  response.flushHeaders()
-  for await (const piece of blob.read(offset)) {
-    if (response.destroyed) return
-    if (!response.write(piece)) await drained(response)
+  let whole = false
+  try {
+    if (request.method === 'HEAD') return void response.end()
+    response.flushHeaders()
+    for await (const piece of blob.read(offset)) {
+      if (response.destroyed) return
+      if (!response.write(piece)) await drained(response)
+    }
+    whole = await ended(response)
+  } finally {
+    blob.done?.(whole)
   }
-  response.end(() => blob.served?.())
+}
+
+/** True when the last byte was taken, false when the other side went away before. */
+function ended(response: ServerResponse): Promise<boolean> {
+  return new Promise((resolve) => {
+    response.on('close', () => resolve(response.writableFinished))
+    response.end(() => resolve(true))
+  })
 }
 
 function drained(response: ServerResponse): Promise<void> {

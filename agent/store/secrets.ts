@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, readdir, readFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { NODE_PATHS } from '../contract/paths.ts'
@@ -14,6 +14,8 @@ export function secretPath(name: string): string {
 export async function makeSecret(name: string, bytes: number): Promise<void> {
   await mkdir(NODE_PATHS.secrets, { recursive: true, mode: 0o700 })
   await chmod(NODE_PATHS.secrets, 0o700)
+  const there = await stat(secretPath(name)).catch(() => undefined)
+  if (there && there.size > 0) return chmod(secretPath(name), 0o600)
   await writeFileAtomic(secretPath(name), randomBytes(bytes).toString('hex'), { mode: 0o600 })
 }
 

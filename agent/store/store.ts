@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PassThrough, type Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { BlobSource } from '../../bundles/format/blob-source.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
@@ -36,14 +36,19 @@ export class Store implements BlobSource {
   }
 
   read(digest: Digest, offsetBytes = 0): Readable {
-    const out = new PassThrough()
-    const file = createReadStream(this.blobPath(digest), { start: offsetBytes })
-    file.on('error', (cause) =>
-      out.destroy(
-        new MojaboxError({ code: 'blob-missing', kind: 'bundle', message: `${digest} is not in the store` }, { cause }),
-      ),
-    )
-    return file.pipe(out)
+    // Errors of the file become ours; a reader that goes away closes the file too.
+    return Readable.from(this.#pieces(digest, offsetBytes), { objectMode: false })
+  }
+
+  async *#pieces(digest: Digest, start: number): AsyncGenerator<Buffer> {
+    try {
+      yield* createReadStream(this.blobPath(digest), { start })
+    } catch (cause) {
+      throw new MojaboxError(
+        { code: 'blob-missing', kind: 'bundle', message: `${digest} is not in the store` },
+        { cause },
+      )
+    }
   }
 
   /** Moves a checked blob into place. */

@@ -14,7 +14,7 @@ import type { CredentialsOf } from './oci/credentials.ts'
 import type { BuildContext, CarriedArtifact, CarriedBlob, Origins, Selection } from './source.ts'
 import { fetchLocked, SOURCES } from './sources/registry.ts'
 import type { LoadedSpec } from './spec.ts'
-import { bundleBytes, writeBundle } from './write.ts'
+import { bundleBytes, checkWritable, writeBundle } from './write.ts'
 
 /** What a build does at a moment; bytes are of that stage. */
 export interface BuildProgress {
@@ -68,6 +68,7 @@ export async function buildBundle(options: BuildOptions): Promise<BuildResult> {
 
 async function build(options: BuildOptions, context: BuildContext): Promise<BuildResult> {
   const { loaded, lock, outputPath } = options
+  await checkWritable(outputPath)
   options.onProgress({ stage: 'resolve', doneBytes: 0, totalBytes: 0 })
   const locked = lock?.artifacts ?? (await resolveAll(context))
   const carried = await Promise.all(locked.map((artifact) => fetchLocked(artifact, context)))

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, open, rename, rm, statfs } from 'node:fs/promises'
+import { access, constants, type FileHandle, open, rename, rm, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { BlobSource } from '../format/blob-source.ts'
 import { bytesText } from '../format/bytes-text.ts'
@@ -82,6 +82,20 @@ async function writeBlob(
   const found: Digest = `sha256:${hash.digest('hex')}`
   if (found !== digest || bytes !== sizeBytes) throw corruptBlob(digest, found, 'a blob of the cache')
   await file.writeFile(Buffer.alloc(paddingBytes(sizeBytes)))
+}
+
+/**
+ * A path that cannot be written to is told before hours of downloads.
+ * @throws MojaboxError `cannot-write`
+ */
+export async function checkWritable(path: string): Promise<void> {
+  try {
+    if ((await stat(path).catch(() => undefined))?.isDirectory())
+      throw Object.assign(new Error('a folder'), { code: 'EISDIR' })
+    await access(dirname(path), constants.W_OK)
+  } catch (error) {
+    throw diskFull(error, path)
+  }
 }
 
 /** A build that cannot end well is better not begun. */

@@ -53,6 +53,6 @@ export function factsOf(error: unknown): ErrorFacts {
     code: 'bug',
     kind: 'bug',
     message: `unexpected: ${message}`,
-    next: 'run again with MOJABOX_TRACE=1 and report what it prints',
+    next: 'run it again; if it stays so, report it with what `mojabox --version` prints',
   }
 }

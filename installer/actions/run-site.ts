@@ -11,6 +11,8 @@ import type { Connection } from '../fleet/connection.ts'
 import { eachHost, outcomeError } from '../fleet/each-host.ts'
 import type { Host, Site } from '../site/site.ts'
 
+type RunFinished = Extract<Event, { type: 'run-finished' }>
+
 /** One way to a host, as root. */
 export type Reach = (host: Host, signal: AbortSignal) => Promise<Connection>
 
@@ -52,7 +54,8 @@ export async function runSite(options: SiteRun): Promise<unknown> {
         const last = await persist(options, host, order, emit)
         told = true
         if (last.outcome === 'failed' && last.error) throw new MojaboxError(last.error)
-      } catch (error) {
+      } catch (cause) {
+        const error = options.signal.aborted ? options.signal.reason : cause
         const seconds = Math.round(Date.now() - startedAt) / 1000
         if (!told) emit({ type: 'run-finished', outcome: 'failed', changed: 0, seconds, error: factsOf(error) })
         throw error
@@ -83,49 +86,76 @@ function orderFor(options: SiteRun, host: Host, run: string): WorkOrder {
 }
 
 /** Watches the run, over as many connections as it takes. */
-async function persist(
-  options: SiteRun,
-  host: Host,
-  order: WorkOrder,
-  emit: Emit,
-): Promise<Extract<Event, { type: 'run-finished' }>> {
-  let lostAt: number | undefined
-  const seen = new Set<string>()
+async function persist(options: SiteRun, host: Host, order: WorkOrder, emit: Emit): Promise<RunFinished> {
+  const advance = new Advance()
   const onEvent = (event: Event) => {
-    // After a reconnect the node tells the run again from its start.
-    const key = JSON.stringify(event)
-    if (event.type === 'step-progress' || !seen.has(key)) options.onEvent(event)
-    seen.add(key)
+    if (advance.isNew(event)) options.onEvent(event)
   }
   for (;;) {
-    let established = false
     try {
-      return await once(options, host, order, emit, (event) => {
-        established = true
-        onEvent(event)
-      })
+      return await once(options, host, order, emit, onEvent)
     } catch (error) {
-      if (!isLost(error) || options.signal.aborted) throw error
-      if (established) lostAt = undefined
-      else if (lostAt === undefined) throw error
-      lostAt ??= Date.now()
-      if (Date.now() - lostAt > RECONNECT_FOR_MS) throw error
+      if (!isLost(error) || options.signal.aborted || advance.stalledMs > RECONNECT_FOR_MS) throw error
       emit({ type: 'note', level: 'warn', message: 'the connection was lost; the node goes on, connecting again' })
       await delay(RECONNECT_EVERY_MS, undefined, { signal: options.signal })
     }
   }
 }
 
-async function once(options: SiteRun, host: Host, order: WorkOrder, emit: Emit, onEvent: (event: Event) => void) {
+/**
+ * Knows a run that gets on from one that only begins again: after a reconnect the node tells its events from the start,
+ * and an engine that dies at the same place each time tells the same steps for ever.
+ */
+class Advance {
+  readonly #told = new Set<string>()
+  readonly #furthest = new Map<string, number>()
+  #newsAt = Number.NEGATIVE_INFINITY
+
+  /** Since something happened for the first time; infinite before the first event. */
+  get stalledMs(): number {
+    return Date.now() - this.#newsAt
+  }
+
+  /** False for an event that was told before. */
+  isNew(event: Event): boolean {
+    if (event.type === 'step-progress') {
+      if (event.done > (this.#furthest.get(event.id) ?? -1)) {
+        this.#furthest.set(event.id, event.done)
+        this.#newsAt = Date.now()
+      }
+      return true
+    }
+    const what = event.type === 'step-started' || event.type === 'step-done' ? `${event.type} ${event.id}` : event.type
+    if (!this.#told.has(what)) this.#newsAt = Date.now()
+    const key = JSON.stringify(event)
+    const isNew = !this.#told.has(key)
+    this.#told.add(what).add(key)
+    return isNew
+  }
+}
+
+/** Verbs about what is installed: they use the executable that is there. */
+const ABOUT_INSTALLED: WorkOrder['verb'][] = ['status', 'validate', 'uninstall']
+
+async function once(
+  options: SiteRun,
+  host: Host,
+  order: WorkOrder,
+  emit: Emit,
+  onEvent: (event: Event) => void,
+): Promise<RunFinished> {
   const connection = await options.reach(host, options.signal)
+  const { signal, executables } = options
   try {
     emit({ type: 'connected', address: connection.address })
-    const { stdout } = await connection.exec(['uname', '-m'], { signal: options.signal })
-    if (order.verb !== 'status' || !(await isInstalled(connection, options.signal))) {
-      const executable = await options.executables.for(ociArchitecture(stdout.trim()))
-      const total = executable.sizeBytes
-      const onBytes = (doneBytes: number) => emit({ type: 'transfer', what: 'mojabox', doneBytes, totalBytes: total })
-      await deliverExecutable(connection, executable, onBytes, options.signal)
+    const there = ABOUT_INSTALLED.includes(order.verb) ? await whatIsThere(connection, signal) : undefined
+    if (there === 'nothing') return nothingThere(order, emit)
+    if (there !== 'executable') {
+      const { stdout } = await connection.exec(['uname', '-m'], { signal })
+      const executable = await executables.for(ociArchitecture(stdout.trim()))
+      const totalBytes = executable.sizeBytes
+      const onBytes = (doneBytes: number) => emit({ type: 'transfer', what: 'mojabox', doneBytes, totalBytes })
+      await deliverExecutable(connection, executable, onBytes, signal)
     }
     return await watchRun({
       connection,
@@ -133,16 +163,35 @@ async function once(options: SiteRun, host: Host, order: WorkOrder, emit: Emit, 
       order,
       blobs: options.bundle,
       onEvent,
-      signal: options.signal,
+      signal,
     })
   } finally {
     await connection.close()
   }
 }
 
-/** Reading a node's state must not replace what it runs. */
-async function isInstalled(connection: Connection, signal: AbortSignal): Promise<boolean> {
-  return (await connection.exec(['test', '-x', NODE_PATHS.executable], { signal })).code === 0
+/** Of mojabox: its executable, only its journal (the executable was lost), or nothing. */
+async function whatIsThere(connection: Connection, signal: AbortSignal): Promise<'executable' | 'journal' | 'nothing'> {
+  const has = async (flag: string, path: string) => (await connection.exec(['test', flag, path], { signal })).code === 0
+  if (await has('-x', NODE_PATHS.executable)) return 'executable'
+  return (await has('-e', NODE_PATHS.journal)) ? 'journal' : 'nothing'
+}
+
+/** Nothing to take away is done; anything else needs an install first. @throws MojaboxError `not-installed` */
+function nothingThere(order: WorkOrder, emit: Emit): RunFinished {
+  if (order.verb !== 'uninstall') {
+    throw new MojaboxError({
+      code: 'not-installed',
+      kind: 'check',
+      message: `nothing is installed on ${order.host}`,
+      found: `no ${NODE_PATHS.executable}`,
+      needed: 'a finished `mojabox install`',
+      next: 'mojabox install',
+    })
+  }
+  const end = { type: 'run-finished', outcome: 'done', changed: 0, seconds: 0 } as const
+  emit(end)
+  return { ...end, at: new Date().toISOString(), host: order.host, run: order.run }
 }
 
 function isLost(error: unknown): boolean {

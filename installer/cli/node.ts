@@ -34,7 +34,10 @@ export function addNodeCommand(program: Command, io: Io): void {
     .description('validate what is installed here, save the report and print it')
     .action(async (options: { run: string; level?: string[] }) => {
       const { validateInstalled } = await import('../../agent/service/validate-installed.ts')
-      io.stdout(`${JSON.stringify(await validateInstalled(options.run, options.level ?? [], io.signal))}\n`)
+      const { failUnlessPassed } = await import('../../agent/service/verdict.ts')
+      const report = await validateInstalled(options.run, options.level ?? [], io.signal)
+      io.stdout(`${JSON.stringify(report)}\n`)
+      failUnlessPassed(report)
     })
 
   node

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Event } from '../../agent/contract/events.ts'
 import { NodeStatus } from '../../agent/contract/status.ts'
 import type { WorkOrder } from '../../agent/contract/work-order.ts'
+import { MojaboxError } from '../../bundles/format/error.ts'
 import type { OpenBundle } from '../../bundles/format/open.ts'
 import { createReader } from '../render/reader.ts'
 import { failUnlessWell } from './hub-health.ts'
@@ -29,6 +30,7 @@ export async function runVerb(verb: WorkOrder['verb'], options: VerbOptions, io:
     import('../actions/run-site.ts'),
     import('../delivery/executable.ts'),
   ])
+  if (NEEDS_BUNDLE.includes(verb) && options.host && !options.bundle) throw bundleMissing(verb)
   const reader = createReader(io, { json: options.json === true, hosts: resolved.site.hosts.length, verb })
   const bundle = NEEDS_BUNDLE.includes(verb) ? await verifiedBundle(resolved, io, options) : undefined
   const statuses: NodeStatus[] = []
@@ -50,13 +52,28 @@ export async function runVerb(verb: WorkOrder['verb'], options: VerbOptions, io:
       },
       signal: io.signal,
     })
-    await keepReports(reports, options.report)
-    if (failure) throw failure
+    const kept = await keepReports(reports, options.report).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    // What went wrong on a host matters more than a report that could not be written.
+    if (failure ?? kept) throw failure ?? kept
     statuses.forEach(failUnlessWell)
   } finally {
     reader.end()
     await bundle?.close()
   }
+}
+
+function bundleMissing(verb: string): MojaboxError {
+  return new MojaboxError({
+    code: 'bundle-missing',
+    kind: 'usage',
+    message: `${verb} needs a bundle`,
+    found: '--host without --bundle',
+    needed: 'the bundle file',
+    next: `mojabox ${verb} --host … --bundle mojabox-bundle.tar`,
+  })
 }
 
 /** Verified whole before anything is sent; what was verified before and has not changed since is not read again. */

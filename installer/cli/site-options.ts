@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { positiveInteger } from './bundle-options.ts'
 
 /** The options of every command that works on a site's hosts. */
 export interface SiteOptions {
@@ -37,7 +38,7 @@ export function addSiteOptions(command: Command): Command {
     .option('--sudo-password <REF>', 'the sudo password, as env:NAME or file:PATH')
     .option('--ask-sudo-password', 'ask for the sudo password once')
     .option('--accept-new-host-keys', 'pin host keys seen for the first time without asking')
-    .option('--parallel <N>', 'hosts at once', (value) => Number.parseInt(value, 10))
+    .option('--parallel <N>', 'hosts at once', positiveInteger)
     .option('--json', 'print events as JSON, one a line')
     .addOption(new Option('--executable <FILE>', 'send this executable to the hosts').hideHelp())
 }

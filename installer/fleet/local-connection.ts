@@ -122,6 +122,6 @@ function loginEnvironment(home: string): NodeJS.ProcessEnv {
     USER: username,
     LOGNAME: username,
     SHELL: shell ?? '/bin/sh',
-    ...(process.env['LANG'] === undefined ? {} : { LANG: process.env['LANG'] }),
+    ...(process.env.LANG === undefined ? {} : { LANG: process.env.LANG }),
   }
 }

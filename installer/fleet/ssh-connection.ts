@@ -12,7 +12,7 @@ import { shellCommand } from './shell-quote.ts'
 import { closedError, connectError, lostError, type SshPlace, sessionRefused } from './ssh-errors.ts'
 import { type LinkOptions, openClient } from './ssh-link.ts'
 import { type Login, LoginSequence, loginAttempts } from './ssh-logins.ts'
-import { type SshLink, sshProcess } from './ssh-process.ts'
+import { type SshLink, SshProcess } from './ssh-process.ts'
 
 /** A host to log in to; a `Host` of the site with a user is one. */
 export interface SshTarget extends Login {
@@ -54,7 +54,7 @@ export async function connectSsh(target: SshTarget, options: SshOptions): Promis
   const around = {
     secrets: options.secrets,
     home: options.home ?? homedir(),
-    agentSocket: (options.env ?? process.env)['SSH_AUTH_SOCK'] || undefined,
+    agentSocket: (options.env ?? process.env).SSH_AUTH_SOCK || undefined,
   }
   const { jump } = target
   if (jump === undefined) {
@@ -146,9 +146,12 @@ class SshConnection implements Connection, SshLink {
       try {
         this.#client.exec(shellCommand(argv), (error, channel) => {
           if (error !== undefined) reject(this.#lost ?? sessionRefused(this.#place, error))
-          else if (signal?.aborted === true) channel.close()
-          // Here and not after an await: output and exit status may lie in the same packet and come in this very tick.
-          else resolve(sshProcess(channel, this, options))
+          else {
+            // Here and not after an await: output and exit status may lie in the same packet, come in this very tick.
+            const started = new SshProcess(channel, this, options)
+            if (signal?.aborted === true) started.kill()
+            resolve(started)
+          }
         })
       } catch (error) {
         // ssh2 throws when its socket is gone already but has not said so.

@@ -11,6 +11,9 @@ export interface SshPlace {
   port: number
 }
 
+/** The `level` of the error that our keep-alive raises, beside those of ssh2. */
+export const SILENT = 'silent'
+
 const AGAIN = 'then run the same command again: it goes on where this one stopped'
 
 /** What a failed connection attempt means, by the error's own fields, never by its words. */
@@ -55,10 +58,21 @@ export function connectTimeout(place: SshPlace, phase: SshPhase, limitMs: number
   )
 }
 
+/** The host's patience (sshd's LoginGraceTime, two minutes by default) ended before the person's answer came. */
+export function waitedTooLong(place: SshPlace): MojaboxError {
+  return hostError('host-timeout', `${place.address} ended the connection while it waited for your answer`, {
+    found: 'an answer that took longer than the host waits',
+    needed: 'an answer within the host’s LoginGraceTime (two minutes as a rule)',
+    next: `run the same command again: what you have answered is remembered`,
+  })
+}
+
 /** The link broke after it stood. */
 export function lostError(place: SshPlace, error?: unknown): MojaboxError {
-  const silent = levelOf(error) === 'client-timeout'
-  const found = silent ? 'no sign of life for 15 s and more' : (codeOf(error) ?? 'the host closed the connection')
+  const silent = levelOf(error) === SILENT
+  const found = silent
+    ? 'no sign of life: three keep-alives went unanswered'
+    : (codeOf(error) ?? 'the host closed the connection')
   return hostError('host-lost', `lost the connection to ${place.address}: ${found}`, {
     found,
     needed: 'a connection that lasts',

@@ -20,78 +20,91 @@ const KILL_GRACE_MS = 1000
 /** How long stderr may trail behind the exit status: a daemon left in the background can hold it open for ever. */
 const STDERR_GRACE_MS = 1000
 
-/** A command running in an ssh2 channel, as a `RemoteProcess`. */
-export function sshProcess(
-  channel: ClientChannel,
-  link: SshLink,
-  options: { signal?: AbortSignal | undefined; onStderr?: ((chunk: Buffer) => void) | undefined },
-): RemoteProcess {
-  const tail = new Tail()
-  const stream = new ProcessStream(channel, channel, () => link.lost())
-  const end = Promise.withResolvers<number>()
-  // Whoever does not wait for the end must not crash the desk.
-  end.promise.catch(() => {})
-  let code: number | undefined
-  let killed = false
-  let timer: NodeJS.Timeout | undefined
+export interface SshProcessOptions {
+  signal?: AbortSignal | undefined
+  onStderr?: ((chunk: Buffer) => void) | undefined
+}
 
-  // stdout and stderr share one flow-control window: an unread stderr would stop stdout.
-  channel.stderr.on('data', (chunk: Buffer) => {
-    tail.add(chunk)
-    options.onStderr?.(chunk)
-  })
-  channel.on('exit', (status: number | null, signal?: string) => {
-    code = exitCode(status, signal)
-    timer = setTimeout(settle, STDERR_GRACE_MS)
-    stream.processGone()
-  })
-  channel.stderr.once('close', settle)
+/** A command running in an ssh2 channel. Made in the tick in which the channel opens, or its first words are missed. */
+export class SshProcess implements RemoteProcess {
+  readonly stream: ProcessStream
+  readonly exited: Promise<number>
+  readonly #channel: ClientChannel
+  readonly #link: SshLink
+  readonly #signal: AbortSignal | undefined
+  readonly #tail = new Tail()
+  readonly #end = Promise.withResolvers<number>()
+  readonly #stopListening: () => void
+  #code: number | undefined
+  #killed = false
+  #timer: NodeJS.Timeout | undefined
 
-  const stopListening = link.onLost(fail)
-  const abort = () => {
-    if (options.signal === undefined) return
-    kill()
-    fail(interruption(options.signal))
-  }
-  options.signal?.addEventListener('abort', abort, { once: true })
-  if (options.signal?.aborted === true) abort()
+  constructor(channel: ClientChannel, link: SshLink, options: SshProcessOptions) {
+    this.#channel = channel
+    this.#link = link
+    this.#signal = options.signal
+    this.stream = new ProcessStream(channel, channel, () => link.lost())
+    this.exited = this.#end.promise
+    // Whoever does not wait for the end must not crash the desk.
+    this.exited.catch(() => {})
 
-  function settle(): void {
-    stream.processGone()
-    const lost = link.lost()
-    if (code !== undefined) end.resolve(code)
-    else if (killed) end.resolve(exitCode(undefined, 'SIGTERM'))
-    else fail(lost ?? link.cut())
-    finish()
+    // stdout and stderr share one flow-control window: an unread stderr would stop stdout.
+    channel.stderr.on('data', (chunk: Buffer) => {
+      this.#tail.add(chunk)
+      options.onStderr?.(chunk)
+    })
+    channel.on('exit', (status: number | null, signal?: string) => {
+      this.#code = exitCode(status, signal)
+      this.#timer = setTimeout(() => this.#settle(), STDERR_GRACE_MS)
+      this.stream.processGone()
+    })
+    channel.stderr.once('close', () => this.#settle())
+    this.#stopListening = link.onLost((error) => this.#fail(error))
+    this.#signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
-  function fail(error: MojaboxError): void {
-    end.reject(error)
-    stream.destroy(error)
-    finish()
-  }
-
-  function finish(): void {
-    clearTimeout(timer)
-    stopListening()
-    options.signal?.removeEventListener('abort', abort)
+  stderrTail(): string {
+    return this.#tail.text()
   }
 
   /** A polite signal first (sshd passes it on when it may), then the end of the channel: its stdin and stdout close. */
-  function kill(): void {
-    if (killed || code !== undefined || link.lost() !== undefined) return
-    killed = true
-    sendSignal(channel, 'TERM')
+  kill(): void {
+    if (this.#killed || this.#code !== undefined || this.#link.lost() !== undefined) return
+    this.#killed = true
+    sendSignal(this.#channel, 'TERM')
     setTimeout(() => {
-      if (code !== undefined) return
-      channel.close()
+      if (this.#code !== undefined) return
+      this.#channel.close()
       // sshd keeps the channel until the process ends; whoever gave it up does not wait for that.
-      settle()
-      stream.destroy()
+      this.#settle()
+      this.stream.destroy()
     }, KILL_GRACE_MS).unref()
   }
 
-  return { stream, stderrTail: () => tail.text(), exited: end.promise, kill }
+  #settle(): void {
+    this.stream.processGone()
+    if (this.#code !== undefined) this.#end.resolve(this.#code)
+    else if (this.#killed) this.#end.resolve(exitCode(undefined, 'SIGTERM'))
+    else this.#fail(this.#link.lost() ?? this.#link.cut())
+    this.#finish()
+  }
+
+  #abort = (): void => {
+    this.kill()
+    if (this.#signal !== undefined) this.#fail(interruption(this.#signal))
+  }
+
+  #fail(error: MojaboxError): void {
+    this.#end.reject(error)
+    this.stream.destroy(error)
+    this.#finish()
+  }
+
+  #finish(): void {
+    clearTimeout(this.#timer)
+    this.#stopListening()
+    this.#signal?.removeEventListener('abort', this.#abort)
+  }
 }
 
 /**

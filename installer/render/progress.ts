@@ -19,7 +19,7 @@ const PLAIN_LINE_MS = 5_000
 export function createProgress(io: Io, label: string, now: () => number = Date.now): Progress {
   const clear = io.isTty ? '\r\u001b[2K' : ''
   let current = label
-  let gauge = meter('bytes', now)
+  let gauge = begunMeter(now)
   let shownAt = now()
   const show = (text: string): void => {
     shownAt = now()
@@ -30,7 +30,7 @@ export function createProgress(io: Io, label: string, now: () => number = Date.n
     label(text) {
       if (text === current) return
       current = text
-      gauge = meter('bytes', now)
+      gauge = begunMeter(now)
       show(text)
     },
     update(doneBytes, totalBytes) {
@@ -42,4 +42,11 @@ export function createProgress(io: Io, label: string, now: () => number = Date.n
       if (io.isTty) io.stderr(clear)
     },
   }
+}
+
+/** A meter whose first rate counts from now. */
+function begunMeter(now: () => number): ReturnType<typeof meter> {
+  const gauge = meter('bytes', now)
+  gauge.show(0, 0)
+  return gauge
 }

@@ -9,7 +9,7 @@ export function allowedKeys(schema: z.core.$ZodType, path: readonly (string | nu
 /** Whether the value at `path` is a secret's place, so that it must not be quoted. */
 export function isSecret(schema: z.core.$ZodType, path: readonly (string | number)[]): boolean {
   const target = schemaAt(schema, path)
-  return target instanceof z.ZodType && target.meta()?.['secret'] === true
+  return target instanceof z.ZodType && target.meta()?.secret === true
 }
 
 /** The word closest to what was typed, when close enough to be a slip. */

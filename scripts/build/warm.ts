@@ -27,12 +27,19 @@ warm(JSON.parse(commandLines)).then(
 
 async function warm(commands: string[][]): Promise<string[][]> {
   const failed: string[][] = []
-  process.stdout.write = process.stderr.write = () => true
+  process.stdout.write = process.stderr.write = swallow
   for (const args of commands) if ((await run(args)) !== 0) failed.push(args)
   const load = requireScripts(scriptNamed, require)
   for (const name of scripts.keys()) if (name !== 'main.js') load(`./${name}`)
   for (const [name, script] of scripts) writeFileSync(join(folder, `${name}.cache`), script.createCachedData())
   return failed
+}
+
+/** Writes nothing, and tells who waits that it is written. */
+function swallow(...args: unknown[]): boolean {
+  const written = args.at(-1)
+  if (typeof written === 'function') written()
+  return true
 }
 
 function run(args: string[]): Promise<unknown> {

@@ -1,3 +1,4 @@
+import { MojaboxError } from '../../../bundles/format/error.ts'
 import type { Facts } from '../../contract/facts.ts'
 import type { NodeBundle } from '../../contract/step.ts'
 import type { WorkOrder } from '../../contract/work-order.ts'
@@ -26,6 +27,7 @@ export function requirementsOf(
 ): Requirements {
   const { definition, profile, images } = deployment
   const { manifest } = bundle
+  refuseUnknownPorts(order, Object.keys(definition.ports))
   const published = Object.entries(definition.ports).filter(([, port]) => profile.services.includes(port.service))
   const architectures = architecturesOf(manifest.artifacts, images)
   const { architecture } = host.facts.cpu
@@ -57,4 +59,18 @@ function architecturesOf(artifacts: NodeBundle['manifest']['artifacts'], images:
   const carried = artifacts.filter(({ kind, name }) => kind === 'image' && images.includes(name))
   const single = carried.flatMap(({ platform }) => (platform ? [platform.architecture] : []))
   return single.length === carried.length ? [...new Set(single)] : DEFAULT_REQUIREMENTS.architectures
+}
+
+/** @throws MojaboxError `port-unknown`: the hub would listen elsewhere than the operator thinks */
+function refuseUnknownPorts({ settings }: WorkOrder, known: string[]): void {
+  const unknown = Object.keys(settings.ports).find((name) => !known.includes(name))
+  if (unknown === undefined) return
+  throw new MojaboxError({
+    code: 'port-unknown',
+    kind: 'usage',
+    message: `settings.ports names a port that this deployment does not have: ${unknown}`,
+    found: unknown,
+    needed: `one of ${known.join(', ')}`,
+    next: 'correct settings.ports in mojabox.yaml, then run the same command again',
+  })
 }

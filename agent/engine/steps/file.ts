@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { chmod, chown, lstat, mkdir, readFile, readlink, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
+import { MojaboxError } from '../../../bundles/format/error.ts'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
 import { fillSecrets } from '../../store/secrets.ts'
 
@@ -56,8 +57,7 @@ async function whatIsThere(path: string): Promise<There> {
   const found = await lstat(path).catch(() => undefined)
   if (!found) return { type: 'none' }
   if (found.isSymbolicLink()) return { type: 'link', target: await readlink(path) }
-  if (!found.isFile() || found.size > MAX_KEPT_BYTES)
-    throw new Error(`${path} is there already and is not ours to replace`)
+  if (!found.isFile() || found.size > MAX_KEPT_BYTES) throw notOurs(path)
   const content = await readFile(path)
   const sha256 = createHash('sha256').update(content).digest('hex')
   return {
@@ -90,4 +90,16 @@ export async function putBack(path: string, before: Json): Promise<void> {
     await chown(path, there.uid, there.gid)
   } else if (there?.type === 'link') await symlink(there.target, path)
   for (const folder of (madeFolders ?? []).toReversed()) await rmdir(folder).catch(() => {})
+}
+
+/** Something else lies where mojabox would write. */
+export function notOurs(path: string): MojaboxError {
+  return new MojaboxError({
+    code: 'path-taken',
+    kind: 'step',
+    message: `${path} is there already and is not ours to replace`,
+    found: 'something else than a link or a small file',
+    needed: 'a free path',
+    next: `move it away (mv ${path} ${path}.old), then run the same command again`,
+  })
 }

@@ -39,6 +39,7 @@ export const images: StepHandler<ImagesParams> = {
 
   async apply(context, params) {
     await context.store.prepare()
+    await removeMirrorNames(params)
     const wanted = await missing(context, params)
     const content = imageContent(context, wanted)
     const mirror = await serveMirror(content)
@@ -46,8 +47,12 @@ export const images: StepHandler<ImagesParams> = {
     context.arrivals.onBytes = () =>
       context.progress(context.arrivals.fetchedBytes - startBytes, content.totalBytes, 'bytes')
     const limit = pLimit(PULLS_AT_ONCE)
+    const signal = AbortSignal.any([context.signal, content.failed])
     try {
-      await Promise.all(wanted.map((image) => limit(() => deliver(image, mirror.address, context.signal))))
+      await Promise.all(wanted.map((image) => limit(() => deliver(image, mirror.address, signal))))
+    } catch (error) {
+      // Why a blob did not come says more than that the daemon's pull was cut.
+      throw content.failed.aborted ? content.failed.reason : error
     } finally {
       context.arrivals.onBytes = () => {}
       await mirror.close()
@@ -59,6 +64,7 @@ export const images: StepHandler<ImagesParams> = {
 
   async undo(context, params, before) {
     const earlier = before as Record<string, string | null>
+    await removeMirrorNames(params).catch(() => {})
     const there = await listImages(context.signal).catch(() => [])
     for (const name of params.names) {
       const { repository, tag } = splitReference(name)
@@ -79,6 +85,17 @@ async function missing(context: StepContext, params: ImagesParams): Promise<Carr
 
 function idOf(there: DockerImage[], name: string): string | undefined {
   return there.find((image) => image.tags.includes(familiarName(name)))?.id
+}
+
+/** A run that was killed between a pull and its tag left the mirror's name behind; the port was another one. */
+async function removeMirrorNames(params: ImagesParams): Promise<void> {
+  const ours = new Set(params.names)
+  for (const { tags } of await listImages()) {
+    for (const tag of tags) {
+      const mirrored = /^127\.0\.0\.1:\d+\/(.+)$/.exec(tag)?.[1]
+      if (mirrored && ours.has(mirrored)) await removeImage(tag, true)
+    }
+  }
 }
 
 /** Pulled under the mirror's name, given its own, and the mirror's taken away again. */

@@ -1,7 +1,7 @@
 import { lstat, mkdir, readlink, rename, symlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Json, StepHandler } from '../../contract/step.ts'
-import { missingFolders, putBack } from './file.ts'
+import { missingFolders, notOurs, putBack } from './file.ts'
 
 export interface LinkParams {
   path: string
@@ -13,12 +13,15 @@ export const link: StepHandler<LinkParams> = {
   describe: (params) => `${params.path} → ${params.target}`,
 
   async isDone(_context, params) {
+    const found = await lstat(params.path).catch(() => undefined)
+    // A program that a person put there is theirs, and does as well.
+    if (found?.isFile()) return true
     return (await readlink(params.path).catch(() => '')) === params.target
   },
 
   async before(_context, params): Promise<Json> {
     const found = await lstat(params.path).catch(() => undefined)
-    if (found && !found.isSymbolicLink()) throw new Error(`${params.path} is there already and is not ours to replace`)
+    if (found && !found.isSymbolicLink()) throw notOurs(params.path)
     const there: Json = found ? { type: 'link', target: await readlink(params.path) } : { type: 'none' }
     return { there, madeFolders: await missingFolders(params.path) }
   },

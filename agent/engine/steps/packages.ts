@@ -1,10 +1,17 @@
 import { link, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import { ANNOTATIONS, type Digest, OciManifest } from '../../../bundles/format/manifest.ts'
 import { NODE_PATHS } from '../../contract/paths.ts'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
-import { type DockerTraces, observeTraces, removeTraces } from '../../runtimes/docker-traces.ts'
+import {
+  type DockerTraces,
+  observeTraces,
+  removeNetwork,
+  removeRest,
+  stopDocker,
+} from '../../runtimes/docker-traces.ts'
 
 export interface PackagesParams {
   /** Such as `debian-13`. */
@@ -14,6 +21,10 @@ export interface PackagesParams {
   /** What has to be installed; what they depend on follows. */
   wanted: string[]
 }
+
+/** How long another package manager may hold dpkg's lock, milliseconds. */
+const LOCK_WAIT_MS = 300_000
+const LOCK_LOOK_MS = 3_000
 
 interface Before {
   installed: string[]
@@ -52,6 +63,9 @@ export const packages: StepHandler<PackagesParams> = {
     const ours = (await debNames(context, params)).filter((name) => !installed.includes(name))
     const now = await installedPackages(context, true)
     const purge = ours.filter((name) => now.includes(name))
+    // Its rules go while `iptables` is still there: it may be one of the packages.
+    await stopDocker(context.run)
+    await removeNetwork(context.run, traces)
     if (purge.length > 0) {
       await mendHalfInstalled(context)
       await context.run(['dpkg', '--purge', ...purge], {
@@ -59,7 +73,7 @@ export const packages: StepHandler<PackagesParams> = {
         env: { DEBIAN_FRONTEND: 'noninteractive' },
       })
     }
-    await removeTraces(context.run, traces, context.order.deleteData)
+    await removeRest(context.run, traces, context.order.deleteData)
     await rm(join(NODE_PATHS.packages, params.distribution), { recursive: true, force: true })
   },
 }
@@ -90,22 +104,31 @@ function aptOptions(folder: string): string[] {
     'Dir::Cache': `${folder}/cache`,
     'Acquire::Languages': 'none',
     'APT::Sandbox::User': 'root',
-    'DPkg::Lock::Timeout': '300',
+    'DPkg::Lock::Timeout': String(LOCK_WAIT_MS / 1000),
     'Dpkg::Options::': '--force-confold',
   }
   return Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`])
 }
 
-/** An installation that was killed half-way leaves packages that dpkg must finish before anything else. */
+/**
+ * An installation that was killed half-way leaves packages that dpkg must finish before anything else. Another one may
+ * still be at work (a fresh cloud host upgrades itself at boot): dpkg then says that it is locked, and is asked again.
+ */
 async function mendHalfInstalled(context: StepContext): Promise<void> {
-  const { stdout } = await context.run(['dpkg', '--audit'])
-  if (stdout.trim() === '') return
-  context.note('finishing a package installation that was interrupted')
-  await context.run(['dpkg', '--configure', '-a'], {
-    timeoutMs: 10 * 60_000,
-    okCodes: [0, 1],
-    env: { DEBIAN_FRONTEND: 'noninteractive' },
-  })
+  const until = Date.now() + LOCK_WAIT_MS
+  for (;;) {
+    const { stdout } = await context.run(['dpkg', '--audit'])
+    if (stdout.trim() === '') return
+    context.note('finishing a package installation that was interrupted')
+    const { code, stderr } = await context.run(['dpkg', '--configure', '-a'], {
+      timeoutMs: 10 * 60_000,
+      okCodes: [0, 1, 2],
+      env: { DEBIAN_FRONTEND: 'noninteractive' },
+    })
+    // What it could not finish, apt will name.
+    if (code !== 2 || !/lock/.test(stderr) || Date.now() > until) return
+    await delay(LOCK_LOOK_MS, undefined, { signal: context.signal })
+  }
 }
 
 async function packagesManifest(context: StepContext, params: PackagesParams): Promise<OciManifest> {
@@ -130,6 +153,7 @@ async function debNames(context: StepContext, params: PackagesParams): Promise<s
 
 /** Names of the packages that are installed; with `any`, also those that dpkg knows in another state. */
 async function installedPackages(context: StepContext, any = false): Promise<string[]> {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
   const { stdout } = await context.run(['dpkg-query', '-W', '-f', '${db:Status-Abbrev} ${Package}\n'])
   const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/))
   return rows.filter(([status]) => (any ? status !== 'un' : status === 'ii')).map(([, name]) => name ?? '')

@@ -1,4 +1,4 @@
-import type { StepHandler } from '../../contract/step.ts'
+import type { Json, StepHandler } from '../../contract/step.ts'
 
 export interface UserParams {
   name: string
@@ -16,6 +16,10 @@ export const user: StepHandler<UserParams> = {
     return code === 0 && params.groups.every((group) => groups.includes(group))
   },
 
+  async before(context, params): Promise<Json> {
+    return { there: (await context.run(['id', params.name], { okCodes: [0, 1] })).code === 0 }
+  },
+
   async apply(context, params) {
     const there = (await context.run(['id', params.name], { okCodes: [0, 1] })).code === 0
     const groups = ['-G', params.groups.join(',')]
@@ -26,7 +30,8 @@ export const user: StepHandler<UserParams> = {
     }
   },
 
-  async undo(context, params) {
+  async undo(context, params, before) {
+    if ((before as { there?: boolean } | null)?.there) return
     await context.run(['userdel', params.name], { okCodes: [0, 6] })
     await context.run(['groupdel', params.name], { okCodes: [0, 6] })
   },

@@ -13,6 +13,8 @@ export interface FileTree {
   read(path: string, offsetBytes?: number): Readable
 }
 
+const CHUNK_BYTES = 256 * 1024
+
 /** @throws MojaboxError `local-image-invalid` */
 export async function openFileTree(path: string): Promise<FileTree> {
   const info = await stat(path).catch((error) => {
@@ -24,7 +26,7 @@ export async function openFileTree(path: string): Promise<FileTree> {
 function folderTree(folder: string): FileTree {
   return {
     sizeOf: async (path) => (await stat(join(folder, path)).catch(() => undefined))?.size,
-    read: (path, start = 0) => createReadStream(join(folder, path), { start }),
+    read: (path, start = 0) => createReadStream(join(folder, path), { start, highWaterMark: CHUNK_BYTES }),
   }
 }
 
@@ -54,7 +56,8 @@ async function tarTree(path: string, fileBytes: number): Promise<FileTree> {
       const entry = find(name)
       if (entry === undefined) throw localImageInvalid(path, `no ${name}`)
       if (start >= entry.sizeBytes) return createReadStream('/dev/null')
-      return createReadStream(path, { start: entry.offsetBytes + start, end: entry.offsetBytes + entry.sizeBytes - 1 })
+      const end = entry.offsetBytes + entry.sizeBytes - 1
+      return createReadStream(path, { start: entry.offsetBytes + start, end, highWaterMark: CHUNK_BYTES })
     },
   }
 }

@@ -107,10 +107,11 @@ async function packagesOf(bench: Bench, suite: NodeSuite): Promise<{ folder: str
     const artifact = artifacts.find(({ kind, name }) => kind === 'packages' && name === DISTRIBUTIONS[suite])
     if (!artifact) throw new Error(`the bundle has no packages of ${DISTRIBUTIONS[suite]}`)
     await mkdir(folder, { recursive: true })
-    for (const [title, layer] of titledLayers(await readArtifactManifest(bundle, artifact))) {
+    const manifest = await readArtifactManifest(bundle, artifact)
+    for (const [title, layer] of titledLayers(manifest)) {
       await writeFile(join(folder, title), bundle.read(layer.digest))
     }
-    return { folder, wanted: (artifact.descriptor.annotations?.[ANNOTATIONS.install] ?? '').split(' ') }
+    return { folder, wanted: (manifest.annotations?.[ANNOTATIONS.install] ?? '').split(' ') }
   } finally {
     await bundle.close()
   }

@@ -1,4 +1,4 @@
-import { factsOf, type ErrorFacts } from '../../../bundles/format/error.ts'
+import { type ErrorFacts, factsOf } from '../../../bundles/format/error.ts'
 import { type HostKeys, openHostKeys } from '../../../installer/fleet/host-keys.ts'
 import type { SshOptions, SshTarget } from '../../../installer/fleet/ssh-connection.ts'
 import { createSecrets, type SecretSources } from '../../../installer/site/secret.ts'
@@ -10,7 +10,11 @@ export async function deskOptions(
 ): Promise<SshOptions> {
   const { sources, ...rest } = given
   return {
-    hostKeys: await openHostKeys({ pinPath: `${folder}/pins-${Math.random()}`, knownHostsPaths: [], onUnknownKey: async () => true }),
+    hostKeys: await openHostKeys({
+      pinPath: `${folder}/pins-${Math.random()}`,
+      knownHostsPaths: [],
+      onUnknownKey: async () => true,
+    }),
     secrets: createSecrets({ env: {}, readFile: async () => '', ...sources }),
     env: {},
     home: folder,

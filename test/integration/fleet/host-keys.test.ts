@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openHostKeys, pinPathOf, type UnknownKey } from '../../../installer/fleet/host-keys.ts'
+import { type HostKeys, openHostKeys, pinPathOf, type UnknownKey } from '../../../installer/fleet/host-keys.ts'
 import { connectSsh } from '../../../installer/fleet/ssh-connection.ts'
 import { deskOptions, failure, target } from './desk.ts'
 import { makeKey, type Sshd, scratchFolder, startSshd, USERS, whyNoSshd } from './sshd.ts'
@@ -15,7 +15,8 @@ describe.skipIf(why !== undefined)(`host keys ${why ?? ''}`, () => {
   let name: string
   let count = 0
   const line = (key: string) => readFileSync(`${folder}/${key}.pub`, 'utf8').trim().split(' ').slice(0, 2).join(' ')
-  const print = (key: string) => execFileSync('ssh-keygen', ['-lf', `${folder}/${key}.pub`], { encoding: 'utf8' }).split(' ')[1]
+  const print = (key: string) =>
+    execFileSync('ssh-keygen', ['-lf', `${folder}/${key}.pub`], { encoding: 'utf8' }).split(' ')[1]
 
   beforeAll(async () => {
     folder = await scratchFolder()
@@ -23,7 +24,12 @@ describe.skipIf(why !== undefined)(`host keys ${why ?? ''}`, () => {
     makeKey(`${folder}/host_ed25519`, 'ed25519')
     makeKey(`${folder}/host_rsa`, 'rsa')
     makeKey(`${folder}/other_ed25519`, 'ed25519')
-    sshd = await startSshd({ folder, authorized, hostKeys: [`${folder}/host_ed25519`, `${folder}/host_rsa`], config: 'RekeyLimit 1M' })
+    sshd = await startSshd({
+      folder,
+      authorized,
+      hostKeys: [`${folder}/host_ed25519`, `${folder}/host_rsa`],
+      config: 'RekeyLimit 1M',
+    })
     name = `[127.0.0.1]:${sshd.port}`
   })
 
@@ -54,7 +60,11 @@ describe.skipIf(why !== undefined)(`host keys ${why ?? ''}`, () => {
   test('an unknown key is refused without consent, with its fingerprint and the flag', async () => {
     const { connecting, pinPath } = await attempt('')
     const facts = await failure(connecting)
-    expect(facts).toMatchObject({ code: 'host-key-unknown', kind: 'host', found: `ssh-ed25519 ${print('host_ed25519')}` })
+    expect(facts).toMatchObject({
+      code: 'host-key-unknown',
+      kind: 'host',
+      found: `ssh-ed25519 ${print('host_ed25519')}`,
+    })
     expect(facts.next).toContain('--accept-new-host-keys')
     expect(() => statSync(pinPath)).toThrow()
   })
@@ -70,7 +80,9 @@ describe.skipIf(why !== undefined)(`host keys ${why ?? ''}`, () => {
     const first = await attempt('', true)
     await first.connecting
     expect(first.asked).toHaveLength(1)
-    expect(execFileSync('ssh-keygen', ['-lf', first.pinPath, '-F', name], { encoding: 'utf8' })).toContain(print('host_ed25519'))
+    expect(execFileSync('ssh-keygen', ['-lf', first.pinPath, '-F', name], { encoding: 'utf8' })).toContain(
+      print('host_ed25519'),
+    )
     expect(statSync(first.pinPath).mode & 0o777).toBe(0o600)
     const second = await attempt('', undefined, first.pinPath)
     await second.connecting
@@ -85,7 +97,9 @@ describe.skipIf(why !== undefined)(`host keys ${why ?? ''}`, () => {
     )
     await Promise.all(more.map((connection) => connection.close()))
     const fresh = await attempt('', true)
-    const parallel = Array.from({ length: 8 }, () => connectSsh(target(sshd.port, user, { identityFile: `${folder}/id` }), fresh.options))
+    const parallel = Array.from({ length: 8 }, () =>
+      connectSsh(target(sshd.port, user, { identityFile: `${folder}/id` }), fresh.options),
+    )
     for (const connection of await Promise.all([fresh.connecting, ...parallel])) await connection.close()
     expect([asked.length, fresh.asked.length]).toEqual([1, 1])
   })
@@ -93,7 +107,11 @@ describe.skipIf(why !== undefined)(`host keys ${why ?? ''}`, () => {
   test('a changed key stops with both fingerprints, the file, its line and how to remove it', async () => {
     const { connecting, path, asked } = await attempt(`# mine\n${name} ${line('other_ed25519')}\n`, true)
     const facts = await failure(connecting)
-    expect(facts).toMatchObject({ code: 'host-key-changed', kind: 'host', found: `ssh-ed25519 ${print('host_ed25519')}` })
+    expect(facts).toMatchObject({
+      code: 'host-key-changed',
+      kind: 'host',
+      found: `ssh-ed25519 ${print('host_ed25519')}`,
+    })
     expect(facts.needed).toBe(`ssh-ed25519 ${print('other_ed25519')} (${path} line 2)`)
     expect(facts.next).toContain(`ssh-keygen -f ${path} -R '${name}'`)
     expect(asked).toEqual([])
@@ -115,7 +133,10 @@ describe.skipIf(why !== undefined)(`host keys ${why ?? ''}`, () => {
   test('a host that no longer has the type of key we know is changed, not new', async () => {
     makeKey(`${folder}/ecdsa`, 'ecdsa')
     const { connecting } = await attempt(`${name} ${line('ecdsa')}\n`, true)
-    expect(await failure(connecting)).toMatchObject({ code: 'host-key-changed', needed: expect.stringContaining('ecdsa-sha2-nistp256') })
+    expect(await failure(connecting)).toMatchObject({
+      code: 'host-key-changed',
+      needed: expect.stringContaining('ecdsa-sha2-nistp256'),
+    })
   })
 
   test('hashed entries, as Debian’s ssh writes them, are understood', async () => {
@@ -147,6 +168,34 @@ describe.skipIf(why !== undefined)(`host keys ${why ?? ''}`, () => {
   test('a pin file that cannot be written is told, not passed over', async () => {
     const { connecting } = await attempt('', true, `${folder}/id/known_hosts`)
     expect(await failure(connecting)).toMatchObject({ code: 'known-hosts-unusable' })
+  })
+
+  test('an answer that comes after the host gave up is remembered for the next run', async () => {
+    const hasty = await startSshd({
+      folder,
+      authorized: [line('id')],
+      hostKeys: [`${folder}/host_ed25519`],
+      config: 'LoginGraceTime 1',
+    })
+    const pinPath = `${folder}/late`
+    let answered: Promise<void> | undefined
+    const onUnknownKey = async () => {
+      answered = new Promise((resolve) => setTimeout(resolve, 2500))
+      await answered
+      return true
+    }
+    const connect = async (hostKeys: HostKeys) =>
+      connectSsh(target(hasty.port, user, { identityFile: `${folder}/id` }), await deskOptions(folder, { hostKeys }))
+    const first = await openHostKeys({ pinPath, knownHostsPaths: [], onUnknownKey })
+    expect(await failure(connect(first))).toMatchObject({
+      code: 'host-timeout',
+      next: expect.stringContaining('remembered'),
+    })
+    await answered
+    await expect.poll(() => existsSync(pinPath)).toBe(true)
+    const connection = await connect(await openHostKeys({ pinPath, knownHostsPaths: [] }))
+    await connection.close()
+    await hasty.stop()
   })
 
   test('the key is still trusted when the host wants new session keys in mid-stream', async () => {

@@ -1,26 +1,31 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** A TCP relay on loopback that a test can cut or freeze: the network between desk and host. */
-export interface Proxy {
+export interface TcpProxy {
   port: number
   /** How many bytes went from the desk to the host. */
   sentBytes(): number
   /** Ends every connection at once, as a router that restarts would. */
   cut(): void
+  /** Lets new connections send no faster than this from desk to host, as a satellite would. */
+  slowDown(bytesPerSecond: number): void
   /** Lets nothing more through and says nothing, as a pulled cable would. */
   freeze(): void
   stop(): Promise<void>
 }
 
-export async function startProxy(targetPort: number): Promise<Proxy> {
+export async function startProxy(targetPort: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   let sent = 0
+  let rate = Number.POSITIVE_INFINITY
   const server = createServer((near) => {
     const far = connect(targetPort, '127.0.0.1')
     near.on('data', (chunk: Buffer) => {
       sent += chunk.length
     })
-    near.pipe(far)
+    if (rate === Number.POSITIVE_INFINITY) near.pipe(far)
+    else void slowly(near, far, rate)
     far.pipe(near)
     for (const socket of [near, far]) {
       sockets.add(socket)
@@ -37,6 +42,9 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
     cut: () => {
       for (const socket of sockets) socket.resetAndDestroy()
     },
+    slowDown: (bytesPerSecond) => {
+      rate = bytesPerSecond
+    },
     freeze: () => {
       for (const socket of sockets) {
         socket.unpipe()
@@ -50,8 +58,22 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   }
 }
 
+async function slowly(near: Socket, far: Socket, bytesPerSecond: number): Promise<void> {
+  try {
+    for await (const chunk of near as AsyncIterable<Buffer>) {
+      await pause((chunk.length / bytesPerSecond) * 1000)
+      far.write(chunk)
+    }
+    far.end()
+  } catch {
+    far.destroy()
+  }
+}
+
 /** A server that does with each connection what the test says; silence by default. */
-export async function startServer(onConnection: (socket: Socket) => void = () => {}): Promise<{ port: number; stop(): Promise<void> }> {
+export async function startServer(
+  onConnection: (socket: Socket) => void = () => {},
+): Promise<{ port: number; stop(): Promise<void> }> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)

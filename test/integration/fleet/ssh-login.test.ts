@@ -24,7 +24,11 @@ describe.skipIf(why !== undefined)(`logging in over SSH ${why ?? ''}`, () => {
 
   beforeAll(async () => {
     folder = await scratchFolder()
-    const authorized = [makeKey(key(), 'ed25519'), makeKey(locked(), 'ed25519', 'open sesame'), makeKey(`${folder}/id_old`, 'rsa')]
+    const authorized = [
+      makeKey(key(), 'ed25519'),
+      makeKey(locked(), 'ed25519', 'open sesame'),
+      makeKey(`${folder}/id_old`, 'rsa'),
+    ]
     makeKey(stranger(), 'ed25519')
     makeKey(`${folder}/host`, 'ed25519')
     const hostKeys = [`${folder}/host`]
@@ -60,12 +64,16 @@ describe.skipIf(why !== undefined)(`logging in over SSH ${why ?? ''}`, () => {
   })
 
   test('an RSA key lets us in by a SHA-2 signature', async () => {
-    expect(await whoami(target(sshd.port, user, { identityFile: `${folder}/id_old` }), await deskOptions(folder))).toBe(user)
+    expect(await whoami(target(sshd.port, user, { identityFile: `${folder}/id_old` }), await deskOptions(folder))).toBe(
+      user,
+    )
   })
 
   test('an encrypted key is opened with its passphrase by reference', async () => {
     const options = await deskOptions(folder, { sources: { env: { PASS: 'open sesame' } } })
-    expect(await whoami(target(sshd.port, user, { identityFile: locked(), passphrase: 'env:PASS' }), options)).toBe(user)
+    expect(await whoami(target(sshd.port, user, { identityFile: locked(), passphrase: 'env:PASS' }), options)).toBe(
+      user,
+    )
   })
 
   test('a passphrase without a reference is asked for once, and slow typing is no time-out', async () => {
@@ -83,13 +91,17 @@ describe.skipIf(why !== undefined)(`logging in over SSH ${why ?? ''}`, () => {
 
   test('a wrong passphrase names the key and quotes no secret', async () => {
     const options = await deskOptions(folder, { sources: { env: { PASS: 'hunter2' } } })
-    const facts = await failure(connectSsh(target(sshd.port, user, { identityFile: locked(), passphrase: 'env:PASS' }), options))
+    const facts = await failure(
+      connectSsh(target(sshd.port, user, { identityFile: locked(), passphrase: 'env:PASS' }), options),
+    )
     expect(facts).toMatchObject({ code: 'host-auth', kind: 'host', found: expect.stringContaining(locked()) })
     expect(JSON.stringify(facts)).not.toContain('hunter2')
   })
 
   test('a missing key file is told before anything is sent', async () => {
-    const facts = await failure(connectSsh(target(1, user, { identityFile: `${folder}/nowhere` }), await deskOptions(folder)))
+    const facts = await failure(
+      connectSsh(target(1, user, { identityFile: `${folder}/nowhere` }), await deskOptions(folder)),
+    )
     expect(facts).toMatchObject({ code: 'host-auth', found: expect.stringContaining('no such file') })
   })
 
@@ -139,7 +151,9 @@ describe.skipIf(why !== undefined)(`logging in over SSH ${why ?? ''}`, () => {
   })
 
   test('a wrong key is refused with what was tried and what the host takes', async () => {
-    const facts = await failure(connectSsh(target(sshd.port, user, { identityFile: stranger() }), await deskOptions(folder)))
+    const facts = await failure(
+      connectSsh(target(sshd.port, user, { identityFile: stranger() }), await deskOptions(folder)),
+    )
     expect(facts).toMatchObject({ code: 'host-auth', kind: 'host', found: `tried key ${stranger()}` })
     expect(facts.needed).toContain('publickey')
   })
@@ -159,7 +173,9 @@ describe.skipIf(why !== undefined)(`logging in over SSH ${why ?? ''}`, () => {
         makeKey(`${folder}/crowd-${index}`, 'ed25519')
         execFileSync('ssh-add', ['-q', `${folder}/crowd-${index}`], { env: { ...process.env, SSH_AUTH_SOCK: crowd } })
       }
-      const facts = await failure(connectSsh(target(sshd.port, user), await deskOptions(folder, { env: { SSH_AUTH_SOCK: crowd } })))
+      const facts = await failure(
+        connectSsh(target(sshd.port, user), await deskOptions(folder, { env: { SSH_AUTH_SOCK: crowd } })),
+      )
       expect(facts).toMatchObject({ code: 'host-auth', found: 'tried agent; the host ended the attempt' })
     } finally {
       process.kill(Number(/SSH_AGENT_PID=(\d+)/.exec(told)?.[1]))
@@ -181,21 +197,31 @@ describe.skipIf(why !== undefined)(`logging in over SSH ${why ?? ''}`, () => {
   test('a target that the jump host cannot reach names the jump host', async () => {
     const jump = { address: '127.0.0.1', port: sshd.port, user, identityFile: key() }
     const port = await freePort()
-    const facts = await failure(connectSsh(target(port, user, { identityFile: key(), jump }), await deskOptions(folder)))
+    const facts = await failure(
+      connectSsh(target(port, user, { identityFile: key(), jump }), await deskOptions(folder)),
+    )
     expect(facts).toMatchObject({ code: 'host-unreachable', found: 'the jump host cannot connect to it' })
     expect(facts.message).toContain(`through ${user}@127.0.0.1:${sshd.port}`)
   })
 
   test('a jump host that refuses us is the one that is named', async () => {
     const jump = { address: '127.0.0.1', port: sshd.port, user: USERS.none, identityFile: stranger() }
-    const facts = await failure(connectSsh(target(both.port, user, { identityFile: key(), jump }), await deskOptions(folder)))
+    const facts = await failure(
+      connectSsh(target(both.port, user, { identityFile: key(), jump }), await deskOptions(folder)),
+    )
     expect(facts).toMatchObject({ code: 'host-auth' })
     expect(facts.message).toContain(`${USERS.none}@127.0.0.1:${sshd.port}`)
   })
 
   test('a refused port says so', async () => {
-    const facts = await failure(connectSsh(target(await freePort(), user, { identityFile: key() }), await deskOptions(folder)))
-    expect(facts).toMatchObject({ code: 'host-unreachable', kind: 'host', found: 'nothing listens there (ECONNREFUSED)' })
+    const facts = await failure(
+      connectSsh(target(await freePort(), user, { identityFile: key() }), await deskOptions(folder)),
+    )
+    expect(facts).toMatchObject({
+      code: 'host-unreachable',
+      kind: 'host',
+      found: 'nothing listens there (ECONNREFUSED)',
+    })
   })
 
   test('a host that drops packets is given up after the time-out', async () => {
@@ -222,7 +248,9 @@ describe.skipIf(why !== undefined)(`logging in over SSH ${why ?? ''}`, () => {
   test('something else than SSH on the port is told apart', async () => {
     for (const answer of ['HTTP/1.1 400 Bad Request\r\n\r\n', '']) {
       const other = await startServer((socket) => socket.end(answer))
-      const facts = await failure(connectSsh(target(other.port, user, { identityFile: key() }), await deskOptions(folder)))
+      const facts = await failure(
+        connectSsh(target(other.port, user, { identityFile: key() }), await deskOptions(folder)),
+      )
       expect(facts).toMatchObject({ code: 'host-unreachable', message: expect.stringContaining('but not with SSH') })
       await other.stop()
     }
@@ -250,7 +278,9 @@ async function blackHole(): Promise<{ port: number; stop(): void }> {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
     })`
   const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const port = await new Promise<number>((resolve) => child.stdout.once('data', (chunk: Buffer) => resolve(Number(chunk.toString()))))
+  const port = await new Promise<number>((resolve) =>
+    child.stdout.once('data', (chunk: Buffer) => resolve(Number(chunk.toString()))),
+  )
   const fillers: Socket[] = []
   for (let full = false; !full; ) {
     const socket = connect(port, '127.0.0.1').on('error', () => {})

@@ -44,7 +44,18 @@ export async function scratchFolder(): Promise<string> {
 
 /** Makes a key pair at `path`; returns the public key's line. */
 export function makeKey(path: string, type: 'ed25519' | 'rsa' | 'ecdsa', passphrase = ''): string {
-  execFileSync('ssh-keygen', ['-q', '-t', type, ...(type === 'rsa' ? ['-b', '2048'] : []), '-N', passphrase, '-C', 'mojabox-test', '-f', path])
+  execFileSync('ssh-keygen', [
+    '-q',
+    '-t',
+    type,
+    ...(type === 'rsa' ? ['-b', '2048'] : []),
+    '-N',
+    passphrase,
+    '-C',
+    'mojabox-test',
+    '-f',
+    path,
+  ])
   return execFileSync('cat', [`${path}.pub`], { encoding: 'utf8' }).trim()
 }
 
@@ -79,9 +90,20 @@ export async function startSshd(options: {
   const homes = names.map((name) => join(etc, 'home', name))
   for (const home of homes) mkdirSync(home, { recursive: true })
   const uidOf = (index: number) => 23_000 + index
-  writeFileSync(join(etc, 'passwd'), lines('/etc/passwd') + names.map((name, index) => `${name}:x:${uidOf(index)}:${uidOf(index)}::${homes[index]}:/bin/sh\n`).join(''))
-  writeFileSync(join(etc, 'group'), lines('/etc/group') + names.map((name, index) => `${name}:x:${uidOf(index)}:\n`).join(''))
-  writeFileSync(join(etc, 'shadow'), `root:*:19000:0:99999:7:::\nsshd:*:19000::::::\n${names.map((name) => `${name}:${hash}:19000:0:99999:7:::\n`).join('')}`, { mode: 0o600 })
+  writeFileSync(
+    join(etc, 'passwd'),
+    lines('/etc/passwd') +
+      names.map((name, index) => `${name}:x:${uidOf(index)}:${uidOf(index)}::${homes[index]}:/bin/sh\n`).join(''),
+  )
+  writeFileSync(
+    join(etc, 'group'),
+    lines('/etc/group') + names.map((name, index) => `${name}:x:${uidOf(index)}:\n`).join(''),
+  )
+  writeFileSync(
+    join(etc, 'shadow'),
+    `root:*:19000:0:99999:7:::\nsshd:*:19000::::::\n${names.map((name) => `${name}:${hash}:19000:0:99999:7:::\n`).join('')}`,
+    { mode: 0o600 },
+  )
   writeFileSync(
     join(etc, 'sudoers'),
     [
@@ -99,6 +121,8 @@ export async function startSshd(options: {
   writeFileSync(
     join(etc, 'sshd_config'),
     [
+      // First: sshd keeps the first value of each keyword.
+      options.config ?? '',
       `Port ${port}`,
       'ListenAddress 127.0.0.1',
       'UsePAM yes',
@@ -110,7 +134,6 @@ export async function startSshd(options: {
       `PidFile ${join(etc, 'pid')}`,
       `AuthorizedKeysFile ${join(etc, 'authorized_keys')}`,
       ...options.hostKeys.map((path) => `HostKey ${path}`),
-      options.config ?? '',
       '',
     ].join('\n'),
   )
@@ -119,7 +142,9 @@ export async function startSshd(options: {
     for name in passwd group shadow sudoers; do mount --bind "$1/$name" "/etc/$name"; done
     mount -t tmpfs tmpfs /run; mkdir -p /run/sshd
     exec ${SSHD} -D -e -f "$1/sshd_config"`
-  const child = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', etc], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', etc], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   let log = ''
   child.stderr.on('data', (chunk: Buffer) => {
     log = (log + chunk.toString()).slice(-20_000)

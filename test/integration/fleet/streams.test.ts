@@ -10,7 +10,7 @@ import { elevated } from '../../../installer/fleet/elevate.ts'
 import { connectLocal } from '../../../installer/fleet/local-connection.ts'
 import { connectSsh } from '../../../installer/fleet/ssh-connection.ts'
 import { deskOptions, failure, target } from './desk.ts'
-import { type Proxy, startProxy } from './proxy.ts'
+import { startProxy, type TcpProxy } from './proxy.ts'
 import { freePort, makeKey, type Sshd, scratchFolder, startSshd, USERS, whyNoSshd } from './sshd.ts'
 
 const MIB = 1024 * 1024
@@ -19,7 +19,7 @@ const why = whyNoSshd()
 describe.skipIf(why !== undefined)(`commands and streams ${why ?? ''}`, () => {
   let folder: string
   let sshd: Sshd
-  let proxy: Proxy
+  let proxy: TcpProxy
   const open: Connection[] = []
 
   beforeAll(async () => {
@@ -41,8 +41,15 @@ describe.skipIf(why !== undefined)(`commands and streams ${why ?? ''}`, () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  async function login(user: string = USERS.free, port = sshd.port, more: Parameters<typeof deskOptions>[1] = {}): Promise<Connection> {
-    const connection = await connectSsh(target(port, user, { identityFile: `${folder}/id` }), await deskOptions(folder, more))
+  async function login(
+    user: string = USERS.free,
+    port = sshd.port,
+    more: Parameters<typeof deskOptions>[1] = {},
+  ): Promise<Connection> {
+    const connection = await connectSsh(
+      target(port, user, { identityFile: `${folder}/id` }),
+      await deskOptions(folder, more),
+    )
     open.push(connection)
     return connection
   }
@@ -50,12 +57,18 @@ describe.skipIf(why !== undefined)(`commands and streams ${why ?? ''}`, () => {
 
   const ways: [string, () => Promise<Connection>][] = [
     ['over SSH', () => login()],
-    ['over SSH through a jump host', async () => {
-      const jump = { address: '127.0.0.1', port: sshd.port, user: USERS.none, identityFile: `${folder}/id` }
-      const connection = await connectSsh(target(sshd.port, USERS.free, { identityFile: `${folder}/id`, jump }), await deskOptions(folder))
-      open.push(connection)
-      return connection
-    }],
+    [
+      'over SSH through a jump host',
+      async () => {
+        const jump = { address: '127.0.0.1', port: sshd.port, user: USERS.none, identityFile: `${folder}/id` }
+        const connection = await connectSsh(
+          target(sshd.port, USERS.free, { identityFile: `${folder}/id`, jump }),
+          await deskOptions(folder),
+        )
+        open.push(connection)
+        return connection
+      },
+    ],
     ['under passwordless sudo', () => asRoot(USERS.free)],
     ['under sudo with a password', () => asRoot(USERS.password)],
     ['under sudo with a password and a terminal of its own', () => asRoot(USERS.pty)],
@@ -105,7 +118,11 @@ describe.skipIf(why !== undefined)(`commands and streams ${why ?? ''}`, () => {
 
     test(`a flood on stderr neither blocks stdout nor grows the tail ${way}`, async () => {
       const connection = await reach()
-      const process = await connection.spawn(['sh', '-c', 'head -c 20000000 /dev/zero >&2; echo the end >&2; echo done'])
+      const process = await connection.spawn([
+        'sh',
+        '-c',
+        'head -c 20000000 /dev/zero >&2; echo the end >&2; echo done',
+      ])
       process.stream.end()
       expect((await readAll(process)).toString()).toBe('done\n')
       expect(await process.exited).toBe(0)
@@ -132,7 +149,9 @@ describe.skipIf(why !== undefined)(`commands and streams ${why ?? ''}`, () => {
     test(`an abort in the middle of a stream ends it on both sides ${way}`, async () => {
       const connection = await reach()
       const abort = new AbortController()
-      const process = await connection.spawn(['sh', '-c', 'cat; echo gone >> "$0"', `${folder}/never`], { signal: abort.signal })
+      const process = await connection.spawn(['sh', '-c', 'cat; echo gone >> "$0"', `${folder}/never`], {
+        signal: abort.signal,
+      })
       const sending = failure(pipeline(randomStream(2000 * MIB), process.stream))
       process.stream.resume()
       setTimeout(() => abort.abort(), 300)
@@ -244,13 +263,46 @@ describe.skipIf(why !== undefined)(`commands and streams ${why ?? ''}`, () => {
     const process = await connection.spawn(['cat'])
     const began = performance.now()
     proxy.freeze()
-    expect(await failure(process.exited)).toMatchObject({ code: 'host-lost', found: expect.stringContaining('no sign of life') })
+    expect(await failure(process.exited)).toMatchObject({
+      code: 'host-lost',
+      found: expect.stringContaining('no sign of life'),
+    })
     expect(performance.now() - began).toBeLessThan(3000)
+  })
+
+  test('a slow line that keep-alives cannot overtake is not taken for dead', async () => {
+    const slow = await startProxy(sshd.port)
+    slow.slowDown(1.5 * MIB)
+    const connection = await login(USERS.free, slow.port, { keepaliveIntervalMs: 150 })
+    const process = await connection.spawn(['sh', '-c', 'cat | wc -c'])
+    await pipeline(randomStream(6 * MIB), process.stream)
+    expect((await readAll(process)).toString().trim()).toBe(String(6 * MIB))
+    await connection.close()
+    await slow.stop()
+  })
+
+  test('a target that falls silent behind a living jump host is noticed', async () => {
+    const jump = { address: '127.0.0.1', port: sshd.port, user: USERS.none, identityFile: `${folder}/id` }
+    const far = await startProxy(sshd.port)
+    const options = await deskOptions(folder, { keepaliveIntervalMs: 200 })
+    const connection = await connectSsh(target(far.port, USERS.free, { identityFile: `${folder}/id`, jump }), options)
+    open.push(connection)
+    const process = await connection.spawn(['cat'])
+    far.freeze()
+    expect(await failure(process.exited)).toMatchObject({
+      code: 'host-lost',
+      found: expect.stringContaining('no sign'),
+    })
+    await connection.close()
+    await far.stop()
   })
 
   test('a jump host that breaks is a lost host', async () => {
     const jump = { address: '127.0.0.1', port: proxy.port, user: USERS.none, identityFile: `${folder}/id` }
-    const connection = await connectSsh(target(sshd.port, USERS.free, { identityFile: `${folder}/id`, jump }), await deskOptions(folder))
+    const connection = await connectSsh(
+      target(sshd.port, USERS.free, { identityFile: `${folder}/id`, jump }),
+      await deskOptions(folder),
+    )
     open.push(connection)
     const process = await connection.spawn(['cat'])
     proxy.cut()
@@ -267,8 +319,12 @@ describe.skipIf(why !== undefined)(`commands and streams ${why ?? ''}`, () => {
 
   test('sixty commands at once on one connection all end, whatever MaxSessions says', async () => {
     const connection = await login()
-    const results = await Promise.all(Array.from({ length: 60 }, (_, index) => connection.exec(['echo', String(index)])))
-    expect(results.map((result) => result.stdout.trim())).toEqual(Array.from({ length: 60 }, (_, index) => String(index)))
+    const results = await Promise.all(
+      Array.from({ length: 60 }, (_, index) => connection.exec(['echo', String(index)])),
+    )
+    expect(results.map((result) => result.stdout.trim())).toEqual(
+      Array.from({ length: 60 }, (_, index) => String(index)),
+    )
   })
 
   test('more sessions than the host allows is an error that names MaxSessions', async () => {
@@ -276,14 +332,31 @@ describe.skipIf(why !== undefined)(`commands and streams ${why ?? ''}`, () => {
     const sleepers = await Promise.allSettled(Array.from({ length: 12 }, () => connection.spawn(['cat'])))
     const refused = sleepers.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
     expect(refused).toHaveLength(2)
-    expect(refused[0].facts).toMatchObject({ code: 'host-session-refused', needed: expect.stringContaining('MaxSessions') })
+    expect(refused[0].facts).toMatchObject({
+      code: 'host-session-refused',
+      needed: expect.stringContaining('MaxSessions'),
+    })
   })
 
   test('eight hosts at once each get their own outcome, and a dead one stops no other', async () => {
     const dead = await freePort()
-    const hosts = Array.from({ length: 10 }, (_, index) => ({ name: `n${index}`, port: index % 5 === 4 ? dead : sshd.port }))
-    const outcomes = await eachHost(hosts, 8, async (host) => (await (await login(USERS.free, host.port)).exec(['echo', host.name])).stdout.trim())
-    expect(outcomes.filter((one) => 'ok' in one).map((one) => one.ok)).toEqual(['n0', 'n1', 'n2', 'n3', 'n5', 'n6', 'n7', 'n8'])
+    const hosts = Array.from({ length: 10 }, (_, index) => ({
+      name: `n${index}`,
+      port: index % 5 === 4 ? dead : sshd.port,
+    }))
+    const outcomes = await eachHost(hosts, 8, async (host) =>
+      (await (await login(USERS.free, host.port)).exec(['echo', host.name])).stdout.trim(),
+    )
+    expect(outcomes.filter((one) => 'ok' in one).map((one) => one.ok)).toEqual([
+      'n0',
+      'n1',
+      'n2',
+      'n3',
+      'n5',
+      'n6',
+      'n7',
+      'n8',
+    ])
     const error = outcomeError(outcomes)
     expect(error).toMatchObject({ facts: { kind: 'partial', needed: 'every host done; left: n4, n9' } })
   })

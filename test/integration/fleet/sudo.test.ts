@@ -30,7 +30,10 @@ describe.skipIf(why !== undefined)(`root’s rights ${why ?? ''}`, () => {
   })
 
   async function login(user: string): Promise<Connection> {
-    const connection = await connectSsh(target(sshd.port, user, { identityFile: `${folder}/id` }), await deskOptions(folder))
+    const connection = await connectSsh(
+      target(sshd.port, user, { identityFile: `${folder}/id` }),
+      await deskOptions(folder),
+    )
     open.push(connection)
     return connection
   }
@@ -102,7 +105,14 @@ describe.skipIf(why !== undefined)(`root’s rights ${why ?? ''}`, () => {
 
   test('a site’s host is reached as root with the references it names', async () => {
     const options = await deskOptions(folder, { sources: { env: { SUDO: sshd.password } } })
-    const host = { name: 'n1', address: '127.0.0.1', port: sshd.port, user: USERS.pty, identityFile: `${folder}/id`, sudo: { password: 'env:SUDO' } }
+    const host = {
+      name: 'n1',
+      address: '127.0.0.1',
+      port: sshd.port,
+      user: USERS.pty,
+      identityFile: `${folder}/id`,
+      sudo: { password: 'env:SUDO' },
+    }
     const root = await reachHost(host, options)
     open.push(root)
     expect(root.name).toBe('n1')
@@ -116,7 +126,13 @@ describe.skipIf(why !== undefined)(`root’s rights ${why ?? ''}`, () => {
       return sshd.password
     }
     const options = await deskOptions(folder, { sources: { ask } })
-    const host = { name: 'n1', address: '127.0.0.1', port: sshd.port, user: USERS.password, identityFile: `${folder}/id` }
+    const host = {
+      name: 'n1',
+      address: '127.0.0.1',
+      port: sshd.port,
+      user: USERS.password,
+      identityFile: `${folder}/id`,
+    }
     open.push(...(await Promise.all([reachHost(host, options), reachHost(host, options), reachHost(host, options)])))
     expect(asked).toBe(1)
   })

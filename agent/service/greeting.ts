@@ -1,0 +1,31 @@
+import { MojaboxError } from '../../bundles/format/error.ts'
+import { type DeskMessage, PROTOCOL_VERSION } from '../contract/channel.ts'
+import { WorkOrder } from '../contract/work-order.ts'
+
+/** A desk's first word, understood. */
+export interface Hello {
+  order: WorkOrder
+  /** The desk's clock when it said so, ISO 8601. */
+  deskTime: string
+}
+
+/**
+ * Reads a desk's first word.
+ * @throws MojaboxError `other-version` when the desk speaks another protocol
+ */
+export function readHello(message: DeskMessage): Hello {
+  if (message.type !== 'hello') throw otherVersion(`a desk that begins with ${message.type}`)
+  if (message.protocol !== PROTOCOL_VERSION) throw otherVersion(`protocol ${message.protocol} at the desk`)
+  return { order: WorkOrder.parse(message.order), deskTime: message.deskTime }
+}
+
+function otherVersion(found: string): MojaboxError {
+  return new MojaboxError({
+    code: 'other-version',
+    kind: 'check',
+    message: 'this node runs another version of mojabox',
+    found,
+    needed: `protocol ${PROTOCOL_VERSION}`,
+    next: 'wait until the run on the node has ended, then try again',
+  })
+}
