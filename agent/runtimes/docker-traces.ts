@@ -1,10 +1,13 @@
-import { readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { RunCommand } from '../contract/step.ts'
 
 /** What a Docker daemon leaves on a host besides its packages, as it was before the daemon came. */
 export interface DockerTraces {
   /** Of `TRACE_PATHS`, those that were there. */
   paths: string[]
+  /** Of `paths`, the folders that were empty: disks of their own, waiting for Docker's data. */
+  emptyPaths: string[]
   groups: string[]
   links: string[]
   /** `0` or `1`; `net.ipv4.ip_forward`. */
@@ -38,9 +41,12 @@ const TRACE_PATHS = [
 export async function observeTraces(run: RunCommand): Promise<DockerTraces> {
   const paths: string[] = []
   for (const path of TRACE_PATHS) if (await stat(path).catch(() => undefined)) paths.push(path)
+  const emptyPaths: string[] = []
+  for (const path of paths) if ((await readdir(path).catch(() => ['?'])).length === 0) emptyPaths.push(path)
   const rules = { iptables: await savedRules(run, 'iptables'), ip6tables: await savedRules(run, 'ip6tables') }
   return {
     paths,
+    emptyPaths,
     groups: await groupNames(),
     links: await linkNames(run),
     ipForward: (await readFile(IP_FORWARD, 'utf8')).trim(),
@@ -72,8 +78,10 @@ export async function removeNetwork(run: RunCommand, before: DockerTraces): Prom
 export async function removeRest(run: RunCommand, before: DockerTraces, deleteData: boolean): Promise<void> {
   if (!before.groups.includes('docker')) await run(['groupdel', 'docker'], { okCodes: [0, 6] })
   for (const path of TRACE_PATHS) {
-    if (before.paths.includes(path) || (DATA_PATHS.includes(path) && !deleteData && (await hasVolumes()))) continue
-    await rm(path, { recursive: true, force: true }).catch(ignoreBusy)
+    const kept = DATA_PATHS.includes(path) && !deleteData && (await hasVolumes())
+    if (kept) continue
+    if (!before.paths.includes(path)) await rm(path, { recursive: true, force: true }).catch(ignoreBusy)
+    else if (before.emptyPaths.includes(path)) await emptyFolder(path)
   }
 }
 
@@ -152,6 +160,12 @@ async function linkNames(run: RunCommand): Promise<string[]> {
 
 async function hasVolumes(): Promise<boolean> {
   return (await stat('/var/lib/docker/volumes').catch(() => undefined)) !== undefined
+}
+
+async function emptyFolder(path: string): Promise<void> {
+  for (const name of await readdir(path).catch(() => [])) {
+    await rm(join(path, name), { recursive: true, force: true }).catch(ignoreBusy)
+  }
 }
 
 /** A path that is a mount point (a disk of its own) can be emptied but not taken away. */

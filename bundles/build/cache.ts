@@ -60,6 +60,7 @@ export async function openCache(folder: string, retry: HttpOptions = {}): Promis
   const pathOf = (digest: Digest): string => join(blobs, hexOf(digest))
   const sizeOf = (digest: Digest): Promise<number | undefined> => fileSize(pathOf(digest))
   const running = new Map<Digest, Promise<void>>()
+  const computing = new Map<string, Promise<string>>()
   let scratchCount = 0
   const cache: Cache = {
     folder,
@@ -90,17 +91,24 @@ export async function openCache(folder: string, retry: HttpOptions = {}): Promis
     adopt: (path, digest) => rename(path, pathOf(digest)),
     scratch: () => join(blobs, `scratch-${process.pid}-${scratchCount++}`),
     drop: (digest) => rm(pathOf(digest), { force: true }),
-    async fact(digest, name, compute) {
+    fact(digest, name, compute) {
       const path = join(facts, `${hexOf(digest)}.${name}`)
-      const known = await readFile(path, 'utf8').catch(() => '')
-      if (known !== '') return known
-      const value = await compute()
-      await writeFile(`${path}.${process.pid}`, value)
-      await rename(`${path}.${process.pid}`, path)
-      return value
+      // Images share layers: their facts are asked for at the same time.
+      const task = computing.get(path) ?? knownOrComputed(path, compute).finally(() => computing.delete(path))
+      computing.set(path, task)
+      return task
     },
   }
   return cache
+}
+
+async function knownOrComputed(path: string, compute: () => Promise<string>): Promise<string> {
+  const known = await readFile(path, 'utf8').catch(() => '')
+  if (known !== '') return known
+  const value = await compute()
+  await writeFile(`${path}.${process.pid}`, value)
+  await rename(`${path}.${process.pid}`, path)
+  return value
 }
 
 interface EnsureTask {

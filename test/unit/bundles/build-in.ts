@@ -64,19 +64,19 @@ const NO_ORIGINS: Origins = {
 
 /** A spec with these images, each in a profile of its own, and nothing else. */
 export function specOf(images: Record<string, string>, rest = 'files: []'): string {
-  const lines = [
+  const flow = (entries: string[]): string[] => (entries.length === 0 ? ['  {}'] : entries.map((line) => `  ${line}`))
+  return [
     'format: 1',
     'deployment: test',
     'version: 1.0.0',
     'platforms: [linux/amd64]',
     'images:',
-    ...Object.entries(images).map(([key, name]) => `  ${key}: ${name}`),
+    ...flow(Object.entries(images).map(([key, name]) => `${key}: ${name}`)),
     'profiles:',
-    ...Object.keys(images).map((key) => `  ${key}: [${key}]`),
+    ...flow(Object.keys(images).map((key) => `${key}: [${key}]`)),
     rest,
     'executables: { linux/amd64: dist/mojabox }',
     'archives: {}',
     'distributions: {}',
-  ]
-  return lines.map((line) => (line === 'images:' && Object.keys(images).length === 0 ? 'images: {}' : line)).join('\n')
+  ].join('\n')
 }
