@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto'
+import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import type { Desk } from './desk.ts'
+
+const DEPLOYMENT = join(import.meta.dirname, '..', '..', '..', 'bundles', 'core-test-harness')
+const IMAGES = ['mojaloop/central-ledger:v19.5.5', 'apache/kafka:4.1.2', 'library/mysql:8.0', 'library/redis:8.0'].map(
+  (name) => `docker.io/${name}`,
+)
+
+/** Builds a bundle whose images, empty ones, are for linux/arm64 only; returns its path. */
+export async function buildForeignBundle(desk: Desk): Promise<string> {
+  const layout = join(desk.folder, 'arm64-image')
+  await writeLayout(layout)
+  const keys = IMAGES.map((_, index) => `image${index}`)
+  const spec = {
+    format: 1,
+    deployment: 'core-test-harness',
+    version: '2.15.1',
+    platforms: ['linux/arm64'],
+    images: Object.fromEntries(IMAGES.map((name, index) => [keys[index], name])),
+    profiles: { 'central-ledger': keys },
+    files: [{ name: 'core-test-harness', paths: ['deployment.yaml', 'compose.yaml', 'config'] }],
+    executables: {},
+    archives: {},
+    distributions: {},
+  }
+  const folder = join(desk.folder, 'arm64-spec')
+  await mkdir(folder)
+  for (const path of ['deployment.yaml', 'compose.yaml', 'config'])
+    await cp(join(DEPLOYMENT, path), join(folder, path), { recursive: true })
+  await writeFile(join(folder, 'bundle.yaml'), JSON.stringify(spec))
+  const path = join(desk.folder, 'arm64.tar')
+  const built = await desk.run(['bundle', 'build', folder, '-o', path, '--no-executables', ...IMAGES.flatMap((name) => ['--image', `${name}=${layout}`])])
+  if (built.code !== 0) throw new Error(built.stderr)
+  return path
+}
+
+/** An OCI layout with one image of one empty layer. */
+async function writeLayout(folder: string): Promise<void> {
+  await mkdir(join(folder, 'blobs', 'sha256'), { recursive: true })
+  const put = async (mediaType: string, bytes: Buffer) => {
+    const hex = createHash('sha256').update(bytes).digest('hex')
+    await writeFile(join(folder, 'blobs', 'sha256', hex), bytes)
+    return { mediaType, digest: `sha256:${hex}`, size: bytes.length }
+  }
+  const json = (value: unknown) => Buffer.from(JSON.stringify(value))
+  const emptyTar = Buffer.alloc(1024)
+  const diffId = `sha256:${createHash('sha256').update(emptyTar).digest('hex')}`
+  const rootfs = { type: 'layers', diff_ids: [diffId] }
+  const layer = await put('application/vnd.oci.image.layer.v1.tar+gzip', gzipSync(emptyTar))
+  const config = await put('application/vnd.oci.image.config.v1+json', json({ architecture: 'arm64', os: 'linux', config: {}, rootfs }))
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json'
+  const manifest = await put(mediaType, json({ schemaVersion: 2, mediaType, config, layers: [layer] }))
+  const platform = { architecture: 'arm64', os: 'linux' }
+  await writeFile(join(folder, 'index.json'), json({ schemaVersion: 2, manifests: [{ ...manifest, platform }] }))
+  await writeFile(join(folder, 'oci-layout'), json({ imageLayoutVersion: '1.0.0' }))
+}

@@ -1,0 +1,184 @@
+import { readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import type { NodeBundle, StepContext } from '../../../agent/contract/step.ts'
+import { Arrivals } from '../../../agent/store/arrivals.ts'
+import { carriedImages, imageContent } from '../../../agent/store/image-content.ts'
+import { digestOf } from '../../../bundles/format/digest.ts'
+import { type Artifact, type Digest, MEDIA_TYPES } from '../../../bundles/format/manifest.ts'
+import { orderOf } from '../service/orders.ts'
+import { FakeDesk, gate } from './fake-desk.ts'
+import { addImage, addIndex, bundleOf, imageArtifact } from './image.ts'
+import { temporaryStore } from './temporary-store.ts'
+
+function bundleFrom(desk: FakeDesk, artifacts: Artifact[]): NodeBundle {
+  const readBlob = async (digest: Digest) => {
+    const bytes = desk.blobs.get(digest)
+    if (!bytes) throw new Error(`no blob ${digest}`)
+    return bytes
+  }
+  return { manifest: bundleOf(artifacts), readBlob } as NodeBundle
+}
+
+describe('carriedImages', () => {
+  const desk = new FakeDesk()
+  const plain = addImage(desk, ['base', 'redis'])
+  const index = addIndex(desk, { amd64: addImage(desk, ['base', 'x64']), arm64: addImage(desk, ['base', 'arm']) })
+  const bundle = bundleFrom(desk, [
+    imageArtifact('docker.io/library/redis:8.0', plain),
+    imageArtifact('docker.io/library/many:1', index, undefined),
+    { ...imageArtifact('docker.io/library/redis:8.0', plain), kind: 'files' },
+  ])
+
+  it('finds an image by its full name: its manifest, configuration and layers', async () => {
+    const [image] = await carriedImages({ bundle }, ['docker.io/library/redis:8.0'], 'amd64')
+    expect(image?.manifests).toEqual([plain])
+    expect(image?.blobs.slice(1).map(({ digest }) => digest)).toEqual([digestOf('base'), digestOf('redis')])
+  })
+
+  it('knows every ID that a runtime may show for it', async () => {
+    const [image] = await carriedImages({ bundle }, ['docker.io/library/many:1'], 'arm64')
+    expect(image?.ids).toHaveLength(3)
+    expect(image?.ids).toEqual([image?.blobs[0]?.digest, ...(image?.manifests ?? []).map(({ digest }) => digest)])
+  })
+
+  it('takes the host’s architecture out of an index', async () => {
+    const [image] = await carriedImages({ bundle }, ['docker.io/library/many:1'], 'arm64')
+    expect(image?.manifests[0]).toEqual(index)
+    expect(image?.blobs.at(-1)?.digest).toBe(digestOf('arm'))
+  })
+
+  it.each([
+    ['an image that is not carried', 'docker.io/library/mysql:8.0', 'amd64', 'image-not-in-bundle'],
+    ['an image carried for another architecture', 'docker.io/library/redis:8.0', 'arm64', 'platform-not-in-bundle'],
+    ['an architecture that an index lacks', 'docker.io/library/many:1', 's390x', 'platform-not-in-bundle'],
+  ])('refuses %s, naming it', async (_what, name, architecture, code) => {
+    const error = await carriedImages({ bundle }, [name], architecture).catch((thrown) => thrown)
+    expect(error.facts).toMatchObject({ code, kind: 'bundle' })
+    expect(error.message).toContain(name)
+    expect(error.facts.next).toContain('bundle inspect')
+  })
+
+  it('refuses where there is no bundle', async () => {
+    await expect(carriedImages({ bundle: undefined }, ['x'], 'amd64')).rejects.toMatchObject({
+      facts: { code: 'image-not-in-bundle' },
+    })
+  })
+})
+
+async function contentOf(settings: { keepBlobs?: boolean } = {}) {
+  const desk = new FakeDesk()
+  const store = await temporaryStore()
+  const one = imageArtifact('docker.io/a/one:1', addImage(desk, ['base', 'one']))
+  const two = imageArtifact('docker.io/a/two:1', addImage(desk, ['base', 'two'], MEDIA_TYPES.dockerManifest))
+  const bundle = bundleFrom(desk, [one, two])
+  const order = orderOf()
+  const context = {
+    order: { ...order, settings: { ...order.settings, ...settings } },
+    bundle,
+    store,
+    arrivals: new Arrivals(store, desk.fetch, new AbortController().signal),
+  } as StepContext
+  const images = await carriedImages(context, ['docker.io/a/one:1', 'docker.io/a/two:1'], 'amd64')
+  return { desk, store, context, images, content: imageContent(context, images) }
+}
+
+type Content = Awaited<ReturnType<typeof contentOf>>['content']
+
+async function served(content: Content, digest: Digest, offset = 0): Promise<string> {
+  const blob = await content.blob(digest)
+  const pieces: Buffer[] = []
+  for await (const piece of blob?.read(offset) ?? []) pieces.push(piece)
+  blob?.done?.(true)
+  return Buffer.concat(pieces).toString()
+}
+
+describe('imageContent', () => {
+  it('offers the manifests of these images by name and by digest, and no others', async () => {
+    const { content, images } = await contentOf()
+    for (const image of images) {
+      for (const reference of [image.name, image.manifests[0]?.digest ?? '']) {
+        const found = await content.manifest(reference)
+        expect(found?.descriptor).toEqual(image.manifests[0])
+        expect(digestOf(found?.bytes ?? '')).toBe(image.manifests[0]?.digest)
+      }
+    }
+    expect(await content.manifest('docker.io/a/three:1')).toBeUndefined()
+    expect(await content.manifest(digestOf('else'))).toBeUndefined()
+  })
+
+  it('counts a layer that two images share once', async () => {
+    const { content, images } = await contentOf()
+    const all = new Map(images.flatMap(({ blobs }) => blobs.map(({ digest, size }) => [digest, size])))
+    expect(content.totalBytes).toBe([...all.values()].reduce((sum, size) => sum + size, 0))
+  })
+
+  it('hands a blob on that comes from the desk, and lets go of it once the runtime has it', async () => {
+    const { content, desk, store } = await contentOf()
+    expect(await served(content, digestOf('base'))).toBe('base')
+    await delay(10)
+    expect(await readdir(join(store.root, 'ingest'))).toEqual([])
+    expect(await store.list()).toEqual([])
+    expect(desk.asked).toHaveLength(1)
+  })
+
+  it('keeps the bytes of a body that was cut: the runtime asks for the rest', async () => {
+    const { content, desk } = await contentOf()
+    const blob = await content.blob(digestOf('base'))
+    for await (const _piece of blob?.read(0) ?? []) break
+    blob?.done?.(false)
+    expect(await served(content, digestOf('base'), 2)).toBe('se')
+    expect(desk.asked).toHaveLength(1)
+  })
+
+  it('lets a blob asked for twice at once travel once, and drops it after the last reader', async () => {
+    const { content, desk, store } = await contentOf()
+    const slow = gate()
+    desk.beforePiece = () => slow.passed
+    const readers = [served(content, digestOf('base')), served(content, digestOf('base'))]
+    await delay(10)
+    slow.open()
+    expect(await Promise.all(readers)).toEqual(['base', 'base'])
+    expect(desk.asked).toHaveLength(1)
+    await delay(10)
+    expect(await readdir(join(store.root, 'ingest'))).toEqual([])
+  })
+
+  it('serves what the store has without the desk', async () => {
+    const { content, desk, store } = await contentOf()
+    await writeFile(store.blobPath(digestOf('base')), 'base')
+    expect(await served(content, digestOf('base'))).toBe('base')
+    expect(desk.asked).toEqual([])
+    expect(await store.sizeOf(digestOf('base'))).toBe(4)
+  })
+
+  it('knows only the blobs of its images', async () => {
+    const { content } = await contentOf()
+    expect(await content.blob(digestOf('else'))).toBeUndefined()
+  })
+
+  it('keeps the blobs in the store where the site wants that', async () => {
+    const { content, store } = await contentOf({ keepBlobs: true })
+    await served(content, digestOf('base'))
+    await served(content, digestOf('one'))
+    await content.settle()
+    expect((await store.list()).toSorted()).toEqual([digestOf('base'), digestOf('one')].toSorted())
+  })
+
+  it('keeps nothing that was not taken whole', async () => {
+    const { content, store } = await contentOf({ keepBlobs: true })
+    ;(await content.blob(digestOf('base')))?.done?.(false)
+    await content.settle()
+    expect(await store.list()).toEqual([])
+  })
+
+  it('says why a blob cannot be had, where the runtime would only see a cut body', async () => {
+    const { content, desk } = await contentOf()
+    desk.failure = new Error('the disk is full')
+    const blob = await content.blob(digestOf('base'))
+    await expect(blob?.read(0)[Symbol.asyncIterator]().next()).rejects.toThrow('the disk is full')
+    expect(content.failed.aborted).toBe(true)
+    expect(content.failed.reason).toBe(desk.failure)
+  })
+})
