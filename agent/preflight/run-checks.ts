@@ -1,5 +1,5 @@
-import { nearestNames } from '../../bundles/build/nearest.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
+import { nearestNames } from '../../bundles/format/nearest.ts'
 import type { CheckResult } from '../contract/check.ts'
 import type { Facts } from '../contract/facts.ts'
 import { CHECKS } from './registry.ts'

@@ -181,7 +181,8 @@ function refuseFailed(checks: CheckResult[]): void {
   if (!first) return
   throw new MojaboxError({
     code: 'check-failed',
-    kind: 'check',
+    // Made for other processors: it is the bundle that does not fit, not the host.
+    kind: failed.some((check) => check.id === 'architecture') ? 'bundle' : 'check',
     message:
       failed.length === 1
         ? `a check failed: ${first.title}`

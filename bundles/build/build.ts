@@ -5,7 +5,6 @@ import { MojaboxError } from '../format/error.ts'
 import { encodeBundleManifest, encodeIndexJson } from '../format/index-json.ts'
 import { ARTIFACT_KINDS, type Artifact, type BundleManifest, type Digest } from '../format/manifest.ts'
 import { platformText } from '../format/read-artifact.ts'
-import { artifactText } from '../format/verify.ts'
 import type { Cache } from './cache.ts'
 import { diskFull } from './disk-full.ts'
 import type { Http } from './http.ts'
@@ -185,8 +184,4 @@ function lockDiffers(needed: Digest, found: Digest): MojaboxError {
     needed,
     next: 'use the version of mojabox and the spec that the lock was written with, or build without --lock',
   })
-}
-
-export function describeArtifacts(artifacts: Artifact[]): string[] {
-  return artifacts.map(artifactText)
 }

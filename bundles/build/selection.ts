@@ -1,6 +1,6 @@
 import { MojaboxError } from '../format/error.ts'
 import type { Platform } from '../format/manifest.ts'
-import { nearestNames } from './nearest.ts'
+import { nearestNames } from '../format/nearest.ts'
 import { parsePlatform, type Spec } from './spec.ts'
 
 /** Profiles by name; all of the spec when none is named. @throws MojaboxError `profile-unknown` */

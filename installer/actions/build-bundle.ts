@@ -10,10 +10,28 @@ import { selectDistributions, selectPlatforms, selectProfiles } from '../../bund
 import type { Origins } from '../../bundles/build/source.ts'
 import { loadSpec } from '../../bundles/build/spec.ts'
 import { bytesText } from '../../bundles/format/bytes-text.ts'
-import type { BuildFlags } from '../cli/bundle-build.ts'
 import type { Io } from '../cli/io.ts'
 import { interruption } from '../fleet/interruption.ts'
 import { createProgress } from '../render/progress.ts'
+
+/** The options of `mojabox bundle build`, as `cli/bundle-build.ts` declares them. */
+export interface BuildFlags {
+  output: string
+  lock?: string
+  profile: string[]
+  platform: string[]
+  distribution: string[]
+  mirror: Record<string, string>
+  plainHttp: string[]
+  image: Record<string, string>
+  aptMirror: Record<string, string>
+  aptKeyring: Record<string, string>
+  executable: Record<string, string>
+  executables: boolean
+  packages: boolean
+  parallel: number
+  json?: true
+}
 
 /** `mojabox bundle build`. @throws MojaboxError kind usage (the spec), bundle, host */
 export async function buildFromSpec(specPath: string, flags: BuildFlags, io: Io): Promise<void> {
@@ -23,7 +41,7 @@ export async function buildFromSpec(specPath: string, flags: BuildFlags, io: Io)
   const selection = {
     profiles: selectProfiles(loaded.spec, flags.profile),
     platforms: selectPlatforms(loaded.spec, flags.platform),
-    distributions: selectDistributions(loaded.spec, flags.distribution),
+    distributions: flags.packages ? selectDistributions(loaded.spec, flags.distribution) : [],
   }
   const lock = flags.lock === undefined ? undefined : await readLock(flags.lock)
   const progress = createProgress(io, STAGES.resolve)

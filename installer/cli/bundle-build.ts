@@ -1,23 +1,7 @@
 import type { Command } from 'commander'
+import type { BuildFlags } from '../actions/build-bundle.ts'
 import { collectNames, collectPairs, positiveInteger } from './bundle-options.ts'
 import type { Io } from './io.ts'
-
-export interface BuildFlags {
-  output: string
-  lock?: string
-  profile: string[]
-  platform: string[]
-  distribution: string[]
-  mirror: Record<string, string>
-  plainHttp: string[]
-  image: Record<string, string>
-  aptMirror: Record<string, string>
-  aptKeyring: Record<string, string>
-  executable: Record<string, string>
-  executables: boolean
-  parallel: number
-  json?: true
-}
 
 const EXAMPLES = `
 A lock with every digest is written beside the bundle (FILE.lock.json); building again from it gives the same bundle,
@@ -61,6 +45,7 @@ export function addBundleBuildCommand(bundle: Command, io: Io): void {
     .option('--apt-keyring <archive=path>', 'keyring that signs an apt archive', collectPairs, {})
     .option('--executable <platform=path>', 'the mojabox executable of a platform', collectPairs, {})
     .option('--no-executables', 'carry no mojabox executables')
+    .option('--no-packages', 'carry no packages: for nodes that have Docker already')
     .option('--parallel <number>', 'downloads at a time', positiveInteger, 6)
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)

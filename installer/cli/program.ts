@@ -3,11 +3,15 @@ import { EXIT_CODES, factsOf } from '../../bundles/format/error.ts'
 import { VERSION } from '../../bundles/format/version.ts'
 import { renderError } from '../render/error.ts'
 import { addBundleCommand } from './bundle.ts'
+import { addCheckCommand } from './check.ts'
 import { addCompletionCommand } from './completion.ts'
+import { addInstallCommand } from './install.ts'
 import type { Io } from './io.ts'
 import { addAgentCommand, addNodeCommand } from './node.ts'
+import { addPlanCommand } from './plan.ts'
 import { addStatusCommand } from './status.ts'
-import { addCheckCommand, addInstallCommand, addPlanCommand, addUninstallCommand, addValidateCommand } from './verbs.ts'
+import { addUninstallCommand } from './uninstall.ts'
+import { addValidateCommand } from './validate.ts'
 
 /** Runs the command line and gives its exit code; never exits the process itself. */
 export async function run(argv: string[], io: Io): Promise<number> {
@@ -25,6 +29,10 @@ export async function run(argv: string[], io: Io): Promise<number> {
   addUninstallCommand(program, io)
   addBundleCommand(program, io)
   addCompletionCommand(program, io)
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => io.stdout(`${VERSION}\n`))
   addNodeCommand(program, io)
   addAgentCommand(program, io)
   try {

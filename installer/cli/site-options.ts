@@ -24,11 +24,7 @@ export const DEFAULT_SITE_FILE = 'mojabox.yaml'
 export function addSiteOptions(command: Command): Command {
   return command
     .option('-f, --file <FILE>', `site file (default: ./${DEFAULT_SITE_FILE})`)
-    .option(
-      '--host <HOST>',
-      'instead of a site file: USER@ADDRESS[:PORT] or `local`; again for more',
-      (value, earlier: string[] = []) => [...earlier, value],
-    )
+    .option('--host <HOST>', 'instead of a site file: USER@ADDRESS[:PORT] or `local`; again for more', again)
     .option('--bundle <FILE>', 'the bundle; over the site file’s')
     .option('--profile <NAME>', 'the profile; over the site file’s')
     .option('--identity <FILE>', 'with --host: the private key')
@@ -41,4 +37,9 @@ export function addSiteOptions(command: Command): Command {
     .option('--parallel <N>', 'hosts at once', positiveInteger)
     .option('--json', 'print events as JSON, one a line')
     .addOption(new Option('--executable <FILE>', 'send this executable to the hosts').hideHelp())
+}
+
+/** Collects an option that may be given again. */
+export function again(value: string, earlier: string[] = []): string[] {
+  return [...earlier, value]
 }

@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { Io } from './io.ts'
+import { runVerbLazily } from './lazily.ts'
 import { addSiteOptions, DEFAULT_SITE_FILE, type SiteOptions } from './site-options.ts'
 
 export function addStatusCommand(program: Command, io: Io): void {
@@ -10,8 +11,7 @@ export function addStatusCommand(program: Command, io: Io): void {
     .action(async (options: SiteOptions) => {
       const hereOnly = !options.file && !options.host && !(await exists(DEFAULT_SITE_FILE))
       if (hereOnly && (await statusHere(options, io))) return
-      const { runVerb } = await import('./site-command.ts')
-      await runVerb('status', options, io)
+      await runVerbLazily('status', options, io)
     })
 }
 
@@ -27,7 +27,7 @@ async function statusHere(options: SiteOptions, io: Io): Promise<boolean> {
     import('../../agent/service/status.ts'),
     import('../../agent/runtimes/command.ts'),
     import('../render/status.ts'),
-    import('./hub-health.ts'),
+    import('../actions/hub-health.ts'),
     import('../render/look.ts'),
   ])
   const state = await readNodeState()

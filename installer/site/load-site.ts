@@ -4,7 +4,8 @@ import { dirname, resolve } from 'node:path'
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { MojaboxError } from '../../bundles/format/error.ts'
-import { allowedKeys, isSecret, nearest } from './schema-words.ts'
+import { nearestNames } from '../../bundles/format/nearest.ts'
+import { allowedKeys, isSecret } from './schema-words.ts'
 import { Site } from './site.ts'
 
 export interface LoadedSite {
@@ -88,7 +89,7 @@ function problemsOf(issue: z.core.$ZodIssue, document: Document, lines: LineCoun
   if (issue.code === 'unrecognized_keys') {
     const allowed = allowedKeys(Site, path)
     return issue.keys.map((key) => {
-      const guess = nearest(key, allowed)
+      const [guess] = nearestNames(key, allowed)
       return {
         ...positionOf(document, lines, [...path, key]),
         what: `unknown key \`${key}\`${path.length === 0 ? '' : ` in \`${written(path)}\``}`,

@@ -12,19 +12,6 @@ export function isSecret(schema: z.core.$ZodType, path: readonly (string | numbe
   return target instanceof z.ZodType && target.meta()?.secret === true
 }
 
-/** The word closest to what was typed, when close enough to be a slip. */
-export function nearest(typed: string, words: readonly string[]): string | undefined {
-  let best: string | undefined
-  let least = Math.max(2, Math.floor(typed.length / 2)) + 1
-  for (const word of words) {
-    const distance = editDistance(typed.toLowerCase(), word.toLowerCase())
-    if (distance >= least) continue
-    best = word
-    least = distance
-  }
-  return best
-}
-
 function schemaAt(schema: z.core.$ZodType, path: readonly (string | number)[]): z.core.$ZodType | undefined {
   let current: z.core.$ZodType | undefined = bare(schema)
   for (const part of path) {
@@ -45,21 +32,4 @@ function bare(schema: z.core.$ZodType): z.core.$ZodType {
     current = current.unwrap()
   }
   return current
-}
-
-function editDistance(one: string, other: string): number {
-  let previous = Array.from({ length: other.length + 1 }, (_, index) => index)
-  for (let row = 1; row <= one.length; row += 1) {
-    const current = [row]
-    for (let column = 1; column <= other.length; column += 1) {
-      const change = one[row - 1] === other[column - 1] ? 0 : 1
-      current[column] = Math.min(
-        (previous[column] ?? 0) + 1,
-        (current[column - 1] ?? 0) + 1,
-        (previous[column - 1] ?? 0) + change,
-      )
-    }
-    previous = current
-  }
-  return previous[other.length] ?? 0
 }

@@ -3,13 +3,16 @@ import type { Event } from '../../agent/contract/events.ts'
 import { NodeStatus } from '../../agent/contract/status.ts'
 import type { WorkOrder } from '../../agent/contract/work-order.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
+import type { BundleManifest } from '../../bundles/format/manifest.ts'
+import { nearestNames } from '../../bundles/format/nearest.ts'
 import type { OpenBundle } from '../../bundles/format/open.ts'
-import { createReader } from '../render/reader.ts'
+import type { Io } from '../cli/io.ts'
+import { levelsOrAll } from '../cli/levels.ts'
+import type { SiteOptions } from '../cli/site-options.ts'
+import { createReader } from '../render/create-reader.ts'
+import type { Site } from '../site/site.ts'
 import { failUnlessWell } from './hub-health.ts'
-import type { Io } from './io.ts'
-import { levelsOrAll } from './levels.ts'
 import { type ResolvedSite, reachOf, resolveSite } from './resolve-site.ts'
-import type { SiteOptions } from './site-options.ts'
 
 export interface VerbOptions extends SiteOptions {
   skipCheck?: string[]
@@ -27,10 +30,11 @@ const NEEDS_BUNDLE: WorkOrder['verb'][] = ['check', 'plan', 'install']
 export async function runVerb(verb: WorkOrder['verb'], options: VerbOptions, io: Io): Promise<void> {
   const resolved = await resolveSite(options, io)
   const [{ runSite }, { executableSource }] = await Promise.all([
-    import('../actions/run-site.ts'),
+    import('./run-site.ts'),
     import('../delivery/executable.ts'),
   ])
   if (NEEDS_BUNDLE.includes(verb) && options.host && !options.bundle) throw bundleMissing(verb)
+  await refuseUnknownChecks([...(options.skipCheck ?? []), ...resolved.site.skipChecks])
   const reader = createReader(io, { json: options.json === true, hosts: resolved.site.hosts.length, verb })
   const bundle = NEEDS_BUNDLE.includes(verb) ? await verifiedBundle(resolved, io, options) : undefined
   const statuses: NodeStatus[] = []
@@ -65,6 +69,13 @@ export async function runVerb(verb: WorkOrder['verb'], options: VerbOptions, io:
   }
 }
 
+/** Before any host is reached. @throws MojaboxError `unknown-check` */
+async function refuseUnknownChecks(ids: string[]): Promise<void> {
+  if (ids.length === 0) return
+  const { refuseUnknown } = await import('../../agent/preflight/run-checks.ts')
+  refuseUnknown(ids)
+}
+
 function bundleMissing(verb: string): MojaboxError {
   return new MojaboxError({
     code: 'bundle-missing',
@@ -78,15 +89,48 @@ function bundleMissing(verb: string): MojaboxError {
 
 /** Verified whole before anything is sent; what was verified before and has not changed since is not read again. */
 async function verifiedBundle({ site }: ResolvedSite, io: Io, options: VerbOptions): Promise<OpenBundle> {
-  const { openVerified } = await import('../actions/open-verified.ts')
-  return openVerified(resolve(site.bundle), options.json ? { ...io, isTty: false, stderr: () => {} } : io)
+  const { openVerified } = await import('./open-verified.ts')
+  const bundle = await openVerified(resolve(site.bundle), options.json ? { ...io, isTty: false, stderr: () => {} } : io)
+  try {
+    refuseOtherContent(site, bundle.manifest)
+    return bundle
+  } catch (error) {
+    await bundle.close()
+    throw error
+  }
 }
 
 async function keepReports(reports: Extract<Event, { type: 'report' }>[], path: string | undefined): Promise<void> {
   if (!path || reports.length === 0) return
-  const { writeReportFiles } = await import('../actions/write-report-files.ts')
+  const { writeReportFiles } = await import('./write-report-files.ts')
   await writeReportFiles(
     reports.map(({ report }) => report),
     path,
   )
+}
+
+/** @throws MojaboxError `other-deployment`, `profile-unknown` */
+function refuseOtherContent(site: Site, { deployment, profiles }: BundleManifest): void {
+  if (deployment !== site.deployment) {
+    throw new MojaboxError({
+      code: 'other-deployment',
+      kind: 'bundle',
+      message: `this bundle is for another deployment: ${deployment}`,
+      found: deployment,
+      needed: site.deployment,
+      next: 'name the right bundle: --bundle FILE, or `bundle` in mojabox.yaml',
+    })
+  }
+  if (profiles.includes(site.profile)) return
+  const [nearest] = nearestNames(site.profile, profiles)
+  throw new MojaboxError({
+    code: 'profile-unknown',
+    kind: 'usage',
+    message: `the bundle does not carry the profile ${site.profile}`,
+    found: site.profile,
+    needed: `one of ${profiles.join(', ')}`,
+    next: nearest
+      ? `did you mean ${nearest}? --profile ${nearest}`
+      : 'mojabox bundle inspect FILE shows what it carries',
+  })
 }

@@ -2,7 +2,8 @@ import { access, readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
 import { MojaboxError } from '../../bundles/format/error.ts'
-import type { Reach } from '../actions/run-site.ts'
+import type { Io } from '../cli/io.ts'
+import { DEFAULT_SITE_FILE, type SiteOptions } from '../cli/site-options.ts'
 import { openHostKeys, pinPathOf } from '../fleet/host-keys.ts'
 import { reachHost } from '../fleet/reach-host.ts'
 import { loadSite } from '../site/load-site.ts'
@@ -10,9 +11,7 @@ import { createSecrets } from '../site/secret.ts'
 import type { Site } from '../site/site.ts'
 import { siteFromFlags } from '../site/site-from-flags.ts'
 import { askKey, askSecret } from '../wizard/questions.ts'
-import type { Io } from './io.ts'
-
-import { DEFAULT_SITE_FILE, type SiteOptions } from './site-options.ts'
+import type { Reach } from './run-site.ts'
 
 export interface ResolvedSite {
   site: Site

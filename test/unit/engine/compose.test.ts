@@ -1,0 +1,167 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { describe, expect, it, vi } from 'vitest'
+import { NODE_PATHS } from '../../../agent/contract/paths.ts'
+import { type ComposeParams, compose } from '../../../agent/engine/steps/compose.ts'
+import { actualHashes, listContainers } from '../../../agent/runtimes/compose.ts'
+import { MojaboxError } from '../../../bundles/format/error.ts'
+import { orderOf } from '../service/orders.ts'
+import { FakeDocker } from './fake-docker.ts'
+import { contextOf, FakeCommands } from './step-context.ts'
+
+vi.mock('../../../agent/contract/paths.ts', async () => (await import('./node-paths.ts')).pathsBelow())
+
+const PARAMS: ComposeParams = {
+  title: 'services mysql, ledger',
+  folder: '/var/lib/mojabox/deployments/core-test-harness',
+  services: ['mysql', 'ledger'],
+  jobs: ['migrator'],
+  waitSeconds: 2,
+}
+
+function hub(): FakeDocker {
+  const docker = new FakeDocker()
+  docker.healthy('mysql', 'ledger')
+  docker.add('migrator', 'exited', 'Exited (0) 2 minutes ago')
+  return docker
+}
+
+const at = (docker: FakeDocker) => contextOf({ run: docker.commands.run })
+
+async function failureOf(work: Promise<unknown>): Promise<MojaboxError> {
+  const error = await work.then(() => undefined, (thrown) => thrown)
+  expect(error).toBeInstanceOf(MojaboxError)
+  return error as MojaboxError
+}
+
+describe('listContainers', () => {
+  it('reads state, health and exit code as `docker ps` tells them', async () => {
+    const docker = hub()
+    docker.add('kafka', 'running', 'Up 2 seconds (health: starting)')
+    docker.add('redis', 'running', 'Up 3 days')
+    docker.add('worker', 'exited', 'Exited (137) 4 seconds ago')
+    docker.add('sick', 'running', 'Up 1 minute (unhealthy)')
+    const rows = await listContainers(docker.commands.run)
+    const seen = Object.fromEntries(rows.map(({ service, state, health, exitCode }) => [service, [state, health, exitCode]]))
+    expect(seen).toEqual({
+      mysql: ['running', 'healthy', 0],
+      ledger: ['running', 'healthy', 0],
+      migrator: ['exited', '', 0],
+      kafka: ['running', 'starting', 0],
+      redis: ['running', '', 0],
+      worker: ['exited', '', 137],
+      sick: ['running', 'unhealthy', 0],
+    })
+  })
+
+  it('is empty where nothing runs', async () => {
+    expect(await listContainers(new FakeCommands().run)).toEqual([])
+    expect(await actualHashes(new FakeCommands().run)).toEqual(new Map())
+  })
+})
+
+describe('compose', () => {
+  it('is done when services are healthy, jobs have ended well, and all were made from this file', async () => {
+    expect(await compose.isDone(at(hub()), PARAMS)).toBe(true)
+  })
+
+  it.each<[string, (docker: FakeDocker) => void]>([
+    ['a service is missing', (docker) => void docker.containers.shift()],
+    ['a service is not healthy yet', (docker) => docker.add('ledger', 'running', 'Up (health: starting)')],
+    ['a service stopped', (docker) => docker.add('ledger', 'exited', 'Exited (0) 1 second ago')],
+    ['a service restarts again and again', (docker) => docker.add('ledger', 'restarting', 'Restarting (1) 1 second ago')],
+    ['a job failed', (docker) => docker.add('migrator', 'exited', 'Exited (1) 1 second ago')],
+    ['a job is still at work', (docker) => docker.add('migrator', 'running', 'Up 1 second')],
+    ['the file says something else by now', (docker) => void (docker.wanted.ledger = 'another')],
+  ])('is not done when %s', async (_what, spoil) => {
+    const docker = hub()
+    spoil(docker)
+    expect(await compose.isDone(at(docker), PARAMS)).toBe(false)
+  })
+
+  it('starts the services without fetching or building anything', async () => {
+    const docker = hub()
+    await compose.apply(at(docker), PARAMS)
+    const up = docker.commands.lines.find((line) => line.includes(' up '))
+    expect(up).toMatch(/^docker compose --project-name mojabox --project-directory .* up --detach --no-build --pull never/)
+    expect(up).toMatch(/ mysql ledger$/)
+  })
+
+  it('waits until all are healthy, and says which are not', async () => {
+    const docker = hub()
+    docker.add('ledger', 'running', 'Up (health: starting)')
+    docker.onLook = (look) => look === 3 && docker.healthy('ledger')
+    const context = at(docker)
+    await compose.apply(context, PARAMS)
+    expect(context.progressed).toEqual([
+      [2, 3, 'items', 'ledger'],
+      [2, 3, 'items', 'ledger'],
+      [3, 3, 'items', ''],
+    ])
+  })
+
+  it('does not wait for a service that has ended badly, and gives its last words', async () => {
+    const docker = hub()
+    docker.add('ledger', 'exited', 'Exited (1) 1 second ago')
+    docker.logs = 'Error: connect ECONNREFUSED mysql:3306'
+    const startedAt = Date.now()
+    const { facts } = await failureOf(compose.apply(at(docker), { ...PARAMS, waitSeconds: 600 }))
+    expect(Date.now() - startedAt).toBeLessThan(1_000)
+    expect(facts).toMatchObject({ code: 'service-not-healthy', kind: 'step', message: 'ledger did not come up' })
+    expect(facts.found).toContain('ECONNREFUSED')
+    expect(facts.next).toContain('docker logs mojabox-ledger-1')
+  })
+
+  it('gives what Compose itself said when it could not start them', async () => {
+    const docker = hub()
+    docker.containers = []
+    docker.up = () => ({ code: 1, stderr: 'Bind for 127.0.0.1:3001 failed: port is already allocated' })
+    const { facts } = await failureOf(compose.apply(at(docker), PARAMS))
+    expect(facts.found).toContain('port is already allocated')
+  })
+
+  it('is content when Compose complained but all are well', async () => {
+    const docker = hub()
+    docker.up = () => ({ code: 1, stderr: 'timed out waiting' })
+    await compose.apply(at(docker), PARAMS)
+  })
+
+  it('gives up after its time', async () => {
+    const docker = hub()
+    docker.add('ledger', 'running', 'Up (health: starting)')
+    const { facts } = await failureOf(compose.apply(at(docker), { ...PARAMS, waitSeconds: 0.2 }))
+    expect(facts.needed).toContain('0.2 s')
+  })
+
+  it('lets no secret out with a service’s last words', async () => {
+    await mkdir(NODE_PATHS.secrets, { recursive: true })
+    await writeFile(`${NODE_PATHS.secrets}/mysql`, '0123456789abcdef')
+    const docker = hub()
+    docker.add('ledger', 'exited', 'Exited (1) 1 second ago')
+    docker.logs = "Access denied for 'ledger' (using 0123456789abcdef)"
+    docker.up = () => ({ code: 1, stderr: 'dependency failed: 0123456789abcdef' })
+    const { facts } = await failureOf(compose.apply(at(docker), PARAMS))
+    expect(JSON.stringify(facts)).not.toContain('0123456789abcdef')
+  })
+
+  it('stops waiting when the run is stopped', async () => {
+    const docker = hub()
+    docker.add('ledger', 'running', 'Up (health: starting)')
+    const stop = new AbortController()
+    docker.onLook = (look) => look === 2 && stop.abort(new Error('stopped'))
+    const startedAt = Date.now()
+    await expect(
+      compose.apply(contextOf({ run: docker.commands.run, signal: stop.signal }), { ...PARAMS, waitSeconds: 60 }),
+    ).rejects.toThrow()
+    expect(Date.now() - startedAt).toBeLessThan(3_000)
+  })
+
+  it('is taken down with its volumes only when the data may go', async () => {
+    const docker = hub()
+    await compose.undo?.(at(docker), PARAMS, null)
+    expect(docker.commands.lines[0]).toMatch(/^docker compose -p mojabox down --remove-orphans/)
+    expect(docker.commands.lines[0]).not.toContain('--volumes')
+    const order = orderOf({ deleteData: true })
+    await compose.undo?.(contextOf({ run: docker.commands.run, order }), PARAMS, null)
+    expect(docker.commands.lines[1]).toContain('--volumes')
+  })
+})
