@@ -169,8 +169,6 @@ export class Arrivals {
         await file.truncate(0)
         throw corrupt(arrival.digest, `bytes with digest sha256:${found}`)
       }
-      // Only what a power cut cannot shorten any more is renamed into the store.
-      await file.sync()
     } catch (error) {
       throw isNoSpace(error) ? noSpace(path, arrival.sizeBytes) : error
     } finally {

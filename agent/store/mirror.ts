@@ -114,6 +114,7 @@ async function answerBlob(
 
 /** True when the last byte was taken, false when the other side went away before. */
 function ended(response: ServerResponse): Promise<boolean> {
+  if (response.destroyed) return Promise.resolve(false)
   return new Promise((resolve) => {
     response.on('close', () => resolve(response.writableFinished))
     response.end(() => resolve(true))

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { BlobSource } from '../../bundles/format/blob-source.ts'
@@ -51,8 +51,10 @@ export class Store implements BlobSource {
     }
   }
 
-  /** Moves a checked blob into place. */
+  /** Moves a checked blob into place, once a power cut cannot shorten it any more. */
   async commit(digest: Digest): Promise<void> {
+    const file = await open(this.ingestPath(digest), 'r')
+    await file.sync().finally(() => file.close())
     await rename(this.ingestPath(digest), this.blobPath(digest))
   }
 

@@ -95,7 +95,7 @@ async function persist(options: SiteRun, host: Host, order: WorkOrder, emit: Emi
     try {
       return await once(options, host, order, emit, onEvent)
     } catch (error) {
-      if (!isLost(error) || options.signal.aborted || advance.stalledMs > RECONNECT_FOR_MS) throw error
+      if (!isLost(error) || options.signal.aborted || !advance.mayReconnect()) throw error
       emit({ type: 'note', level: 'warn', message: 'the connection was lost; the node goes on, connecting again' })
       await delay(RECONNECT_EVERY_MS, undefined, { signal: options.signal })
     }
@@ -109,11 +109,13 @@ async function persist(options: SiteRun, host: Host, order: WorkOrder, emit: Emi
 class Advance {
   readonly #told = new Set<string>()
   readonly #furthest = new Map<string, number>()
-  #newsAt = Number.NEGATIVE_INFINITY
+  #begun = false
+  #lostAt: number | undefined
 
-  /** Since something happened for the first time; infinite before the first event. */
-  get stalledMs(): number {
-    return Date.now() - this.#newsAt
+  /** Called at each loss: false when the run never began, or has not got on since the first of these losses for long. */
+  mayReconnect(): boolean {
+    this.#lostAt ??= Date.now()
+    return this.#begun && Date.now() - this.#lostAt <= RECONNECT_FOR_MS
   }
 
   /** False for an event that was told before. */
@@ -121,16 +123,21 @@ class Advance {
     if (event.type === 'step-progress') {
       if (event.done > (this.#furthest.get(event.id) ?? -1)) {
         this.#furthest.set(event.id, event.done)
-        this.#newsAt = Date.now()
+        this.#news()
       }
       return true
     }
     const what = event.type === 'step-started' || event.type === 'step-done' ? `${event.type} ${event.id}` : event.type
-    if (!this.#told.has(what)) this.#newsAt = Date.now()
+    if (!this.#told.has(what)) this.#news()
     const key = JSON.stringify(event)
     const isNew = !this.#told.has(key)
     this.#told.add(what).add(key)
     return isNew
+  }
+
+  #news(): void {
+    this.#begun = true
+    this.#lostAt = undefined
   }
 }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
 import { diffSnapshots, snapshotHost } from '../lab/snapshot.ts'
+import { waitFor } from '../lab/wait.ts'
 import { bundle, Desk } from './support/desk.ts'
 import { EXIT, errorOf, expectNoInsides, expectRefused } from './support/expectations.ts'
 import { buildForeignBundle } from './support/foreign-bundle.ts'
@@ -126,7 +127,8 @@ describe('bad input', () => {
 
     test('a port that the hub needs is taken, and by whom', async () => {
       await nodeExec(host.name, ['systemd-run', '--quiet', '--unit=own-web', 'perl', '-MIO::Socket::INET', '-e', LISTEN])
-      await nodeExec(host.name, ['sh', '-c', 'until ss -ltn | grep -q :3001; do sleep 0.1; done'])
+      const listens = async () => (await nodeExec(host.name, ['ss', '-ltn'])).stdout.includes(':3001 ')
+      await waitFor('somebody to listen on port 3001', listens, { timeoutMs: 10_000 })
       const { message } = await refused(host, EXIT.check)
       expect(message).toMatch(/3001 \(central-ledger\) is held by perl \(process \d+\)/)
       expect(message).toContain('ports:')
@@ -180,7 +182,7 @@ settings:
 parallel: many
 `
 
-const LISTEN = 'IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => 3001) or die; sleep 600'
+const LISTEN = '@kept = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => 3001) or die; sleep 600'
 
 const OTHER_SYSTEM = `PRETTY_NAME="Example Linux 7"
 NAME="Example Linux"

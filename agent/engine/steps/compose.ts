@@ -101,14 +101,14 @@ async function notUp(
       okCodes: [0, 1],
     },
   )
-  const words = (await redact(`${stdout}${stderr}`)).trim()
+  const words = `${stdout}${stderr}`.trim()
   const compose = cause instanceof MojaboxError ? `${cause.facts.found ?? cause.message}\n` : ''
   return new MojaboxError(
     {
       code: 'service-not-healthy',
       kind: 'step',
       message: `${subject} did not come up`,
-      found: `${compose}waiting for ${waiting.join(', ')}; last words of ${subject}:\n${words}`,
+      found: await redact(`${compose}waiting for ${waiting.join(', ')}; last words of ${subject}:\n${words}`),
       needed: `all of ${[...params.services, ...params.jobs].join(', ')} healthy within ${params.waitSeconds} s`,
       next: `see \`docker logs ${PROJECT}-${subject}-1\` on the node, then run the same command again`,
     },

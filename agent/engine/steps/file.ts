@@ -23,7 +23,7 @@ export const file: StepHandler<FileParams> = {
   describe: (params) => params.title,
 
   async isDone(_context, params) {
-    const found = await stat(params.path).catch(() => undefined)
+    const found = await lstat(params.path).catch(() => undefined)
     if (!found?.isFile() || (found.mode & 0o7777) !== params.mode) return false
     if (found.uid !== params.uid || found.gid !== params.gid) return false
     return (await readFile(params.path, 'utf8')) === (await fillSecrets(params.content))
@@ -35,12 +35,14 @@ export const file: StepHandler<FileParams> = {
 
   async apply(_context, params) {
     await mkdir(dirname(params.path), { recursive: true, mode: 0o755 })
+    // What a link at this path points to is not ours to write.
+    if ((await lstat(params.path).catch(() => undefined))?.isSymbolicLink()) await rm(params.path)
     await writeFileAtomic(params.path, await fillSecrets(params.content), {
       mode: params.mode,
       chown: { uid: params.uid, gid: params.gid },
     })
-    await chmod(params.path, params.mode)
     await chown(params.path, params.uid, params.gid)
+    await chmod(params.path, params.mode)
   },
 
   async undo(_context: StepContext, params, before) {
@@ -86,8 +88,8 @@ export async function putBack(path: string, before: Json): Promise<void> {
   await rm(path, { force: true })
   if (there?.type === 'file') {
     await writeFile(path, Buffer.from(there.base64, 'base64'), { mode: there.mode })
-    await chmod(path, there.mode)
     await chown(path, there.uid, there.gid)
+    await chmod(path, there.mode)
   } else if (there?.type === 'link') await symlink(there.target, path)
   for (const folder of (madeFolders ?? []).toReversed()) await rmdir(folder).catch(() => {})
 }

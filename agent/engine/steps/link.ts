@@ -1,4 +1,4 @@
-import { lstat, mkdir, readlink, rename, symlink } from 'node:fs/promises'
+import { lstat, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Json, StepHandler } from '../../contract/step.ts'
 import { missingFolders, notOurs, putBack } from './file.ts'
@@ -28,10 +28,10 @@ export const link: StepHandler<LinkParams> = {
 
   async apply(_context, params) {
     await mkdir(dirname(params.path), { recursive: true })
-    await symlink(params.target, `${params.path}.mojabox`).catch((error) => {
-      if (error.code !== 'EEXIST') throw error
-    })
-    await rename(`${params.path}.mojabox`, params.path)
+    const made = `${params.path}.mojabox`
+    await rm(made, { force: true })
+    await symlink(params.target, made)
+    await rename(made, params.path)
   },
 
   undo: (_context, params, before) => putBack(params.path, before),

@@ -87,7 +87,8 @@ async function layOut(context: StepContext, params: PackagesParams): Promise<str
   const { layers } = await packagesManifest(context, params)
   for (const layer of layers) {
     const name = layer.annotations?.[ANNOTATIONS.title] ?? ''
-    if (!/^[A-Za-z0-9][A-Za-z0-9.+~_%:-]*$/.test(name)) throw new Error(`package file name ${JSON.stringify(name)}`)
+    if (!/^(Packages(\.\w+)?|[A-Za-z0-9][A-Za-z0-9.+~_%:-]*\.deb)$/.test(name))
+      throw new Error(`package file name ${JSON.stringify(name)}`)
     await link(context.store.blobPath(layer.digest), join(folder, name))
   }
   await writeFile(join(folder, 'sources.list'), `deb [trusted=yes] file:${folder} ./\n`)
