@@ -6,8 +6,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ensurePackages } from '../test/lab/packages.ts'
 import { setUpLab } from '../test/lab/set-up.ts'
-import { buildBundle, buildExecutables, foreground } from './lab/artifacts.ts'
+import { BUNDLE, buildBundle, buildExecutables, foreground } from './lab/artifacts.ts'
+import { composePlugin } from './lab/compose-plugin.ts'
 import { stages } from './lab/stages.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -34,6 +36,11 @@ async function main(): Promise<void> {
     await stage('executables', () => buildExecutables())
     const lab = await stage('lab', () => setUpLab({ log: say }))
     await stage('bundle', () => buildBundle(lab.registry.address))
+    await stage('what tests call', async () => {
+      await ensurePackages(['openssh-server', 'skopeo', 'sudo'])
+      process.env.MOJABOX_COMPOSE = await composePlugin(BUNDLE)
+      process.env.MOJABOX_LAB_REGISTRY = lab.registry.address
+    })
   }
   const outcome = await stage('tests', () => runTests(args))
   say(`\ntimes:\n${summary()}`)

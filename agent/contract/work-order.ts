@@ -2,7 +2,6 @@ import { z } from 'zod'
 import { Digest } from '../../bundles/format/manifest.ts'
 
 export const VERBS = ['check', 'plan', 'install', 'validate', 'status', 'uninstall'] as const
-export type Verb = (typeof VERBS)[number]
 
 /** What a site may set for a deployment; carried whole to the node. No secrets, only references. */
 export const Settings = z.strictObject({

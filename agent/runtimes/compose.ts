@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { RunCommand } from '../contract/step.ts'
 
 /** The Compose project of every hub that mojabox runs; its containers' names begin with it. */
@@ -71,11 +70,6 @@ export async function actualHashes(run: RunCommand): Promise<Map<string, string>
     format,
   ])
   return pairs(stdout, ' ')
-}
-
-/** A short name for a text: changes when it does. */
-export function fingerprint(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 16)
 }
 
 function pairs(text: string, separator: string): Map<string, string> {

@@ -1,5 +1,4 @@
 import { execFile, spawn } from 'node:child_process'
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { cachePath } from '../../test/lab/cache.ts'
@@ -39,10 +38,6 @@ export async function buildBundle(registry: string): Promise<void> {
     `docker.io=${registry}`,
     ...selection,
   ])
-}
-
-export async function sizeOf(path: string): Promise<number> {
-  return (await stat(path)).size
 }
 
 /** Runs a command with this terminal; its exit code must be one of `okCodes`. */

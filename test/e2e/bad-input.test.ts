@@ -106,7 +106,7 @@ describe('bad input', () => {
     test('one byte of it is another', async () => {
       await copyFile(bundle, damaged)
       await flipByte(damaged, Math.floor((await stat(damaged)).size / 2))
-      expect(await refused(damaged)).toMatch(/found: +sha256:[\s\S]*needed: +sha256:/)
+      expect(await refused(damaged)).toMatch(/damaged\n {2}found: .*sha256:[\s\S]*needed: +sha256:/)
     })
   })
 

@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { docker } from '../../lab/docker.ts'
 import { run } from '../../lab/process.ts'
@@ -13,27 +14,46 @@ export class Vagrant {
   readonly #dotfilesPath: string
   readonly #env: Record<string, string>
 
-  private constructor(folder: string, env: Record<string, string>) {
+  private constructor(folder: string) {
     this.#dotfilesPath = join(folder, 'dotfiles')
     this.#env = {
       VAGRANT_CWD: ROOT,
       VAGRANT_DOTFILE_PATH: this.#dotfilesPath,
       VAGRANT_HOME: join(folder, 'home'),
       VAGRANT_CHECKPOINT_DISABLE: '1',
-      ...env,
     }
   }
 
-  /** `env` is what Vagrantfile reads, such as `MOJABOX_NODES`. */
-  static async open(folder: string, env: Record<string, string> = {}): Promise<Vagrant> {
+  static async open(folder: string): Promise<Vagrant> {
     await mkdir(folder)
-    return new Vagrant(folder, env)
+    return new Vagrant(folder)
   }
 
   /** Runs Vagrant and returns what it said. @throws Error when it fails */
   async run(...args: string[]): Promise<string> {
-    const { stdout, stderr } = await run(['vagrant', ...args], { env: this.#env, timeoutMs: LIMIT_MS })
-    return stdout + stderr
+    return (await run(['vagrant', ...args], { env: this.#env, timeoutMs: LIMIT_MS })).stdout
+  }
+
+  /** Starts the nodes; what it says has the command to go on with. @throws Error when they are not up */
+  async up(): Promise<string> {
+    const up = ['up', '--provider=docker']
+    return this.run(...up).catch((error: Error) => {
+      // Vagrant looks at all containers of this machine for free ports, and stumbles when one of another test's goes.
+      if (error.message.includes('No such object')) return this.run(...up)
+      throw error
+    })
+  }
+
+  /** What Vagrant has to say against this Vagrantfile for VirtualBox, which need not be there. @throws Error with it */
+  async validateForVirtualBox(): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'mojabox-vboxmanage-'))
+    try {
+      await writeFile(join(folder, 'VBoxManage'), '#!/bin/sh\necho 7.0.20r163906\n', { mode: 0o755 })
+      const env = { ...this.#env, PATH: `${folder}:${process.env.PATH}`, VAGRANT_DEFAULT_PROVIDER: 'virtualbox' }
+      return (await run(['vagrant', 'validate'], { env, timeoutMs: LIMIT_MS })).stdout
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   }
 
   /** The containers of this Vagrantfile's nodes, running or not. */

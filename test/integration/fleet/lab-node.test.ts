@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Connection } from '../../../installer/fleet/connection.ts'
 import { openHostKeys } from '../../../installer/fleet/host-keys.ts'
-import { probe } from '../../../installer/fleet/probe.ts'
 import { reachHost } from '../../../installer/fleet/reach-host.ts'
 import { createSecrets } from '../../../installer/site/secret.ts'
 import { type NodeSuite, nodeImage } from '../../lab/node-image.ts'
@@ -72,15 +71,11 @@ for (const suite of ['trixie', 'bookworm'] as const) {
       ['ops', undefined],
       ['sudoer', 'correct horse'],
     ] as const) {
-      test(`is reached as root by ${user}, host keys known beforehand, and probed`, async () => {
+      test(`is reached as root by ${user}, host keys known beforehand`, async () => {
         const connection = await reach(user, sudo)
-        expect(await probe(connection, { path: '/var/lib/mojabox/bin/mojabox', sha256: 'x' })).toMatchObject({
-          osId: 'debian',
-          osVersion: suite === 'trixie' ? '13' : '12',
-          uid: 0,
-          systemd: true,
-          executable: 'missing',
-        })
+        expect((await connection.exec(['id', '-u'])).stdout.trim()).toBe('0')
+        const { stdout } = await connection.exec(['cat', '/etc/os-release'])
+        expect(stdout).toContain(`VERSION_CODENAME=${suite}`)
       })
     }
 

@@ -35,9 +35,18 @@ async function startEngine() {
       run: hello.order.run,
     })
   }, stop.signal)
+  let ended = false
+  void served.then(() => (ended = true))
   onTestFinished(async () => {
+    // An engine without an order would wait for its first desk.
+    const desk = run.orders.length === 0 && !ended ? connect(NODE_PATHS.engineSocket) : undefined
+    desk?.on('error', () => {})
+    const channel = desk && Channel.desk(desk)
+    channel?.send({ type: 'hello', protocol: 1, order: orderOf(), deskTime: new Date().toISOString() })
+    await eventually(() => ended || run.orders.length > 0 || undefined)
     finish()
     stop.abort()
+    channel?.destroy()
     await served
   })
   await vi.waitFor(() => stat(NODE_PATHS.engineSocket))

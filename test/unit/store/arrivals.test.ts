@@ -78,7 +78,9 @@ describe('reading what arrives', () => {
 
   it('stops with the run', async () => {
     const { desk, digest, arrivals, stop } = await setUp()
-    desk.beforePiece = (at) => at === 2000 && stop.abort(new Error('stopped'))
+    desk.beforePiece = (at) => {
+      if (at === 2000) stop.abort(new Error('stopped'))
+    }
     await expect(wholeOf(arrivals.get(digest, CONTENT.length))).rejects.toThrow('stopped')
   })
 })
