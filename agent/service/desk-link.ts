@@ -25,6 +25,7 @@ export class DeskLink {
   readonly #transfers = new Map<number, Transfer>()
   readonly #events: Event[] = []
   #arrived: (() => void)[] = []
+  #saidWaiting = false
   onAbort: () => void = () => {}
   onWaiting: (what: string) => void = () => {}
 
@@ -43,6 +44,7 @@ export class DeskLink {
     this.#loseTransfers()
     this.#channel = channel
     this.#lastHeardAt = Date.now()
+    this.#saidWaiting = false
     channel.onMessage = (message) => this.#hear(message)
     channel.onData = async (id, bytes) => {
       this.#lastHeardAt = Date.now()
@@ -139,7 +141,7 @@ export class DeskLink {
       signal.throwIfAborted()
       const left = until - Date.now()
       if (left <= 0) throw deskGone(digest)
-      this.onWaiting(digest)
+      this.#sayWaiting(digest)
       await new Promise<void>((resolve) => {
         const timer = setTimeout(done, Math.min(left, 60_000))
         function done() {
@@ -152,6 +154,13 @@ export class DeskLink {
       })
     }
     return this.#channel
+  }
+
+  /** Once an outage, however many blobs wait. */
+  #sayWaiting(digest: Digest): void {
+    if (this.#saidWaiting) return
+    this.#saidWaiting = true
+    this.onWaiting(digest)
   }
 
   #hear(message: DeskMessage): void {

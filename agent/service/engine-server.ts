@@ -23,7 +23,10 @@ export async function serveEngine(carryOut: CarryOut, stop: AbortSignal): Promis
   const link = new DeskLink()
   const aborter = new AbortController()
   link.onAbort = () => aborter.abort(interrupted())
-  stop.addEventListener('abort', () => aborter.abort(interrupted()))
+  stop.addEventListener('abort', () => {
+    aborter.abort(interrupted())
+    if (!order) finished()
+  })
   let order: WorkOrder | undefined
   let finished: () => void = () => {}
   const done = new Promise<void>((resolve) => (finished = resolve))

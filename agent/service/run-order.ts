@@ -160,7 +160,10 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
 
 async function prepare(run: Run) {
   if (!run.bundle) throw new Error(`${run.order.verb} without a bundle`)
-  const prepared = await prepareInstall({ ...run, bundle: run.bundle })
+  const prepared = await prepareInstall({ ...run, bundle: run.bundle }).catch(async (error) => {
+    await leaveAsFound(run)
+    throw error
+  })
   for (const result of prepared.checks) run.emit({ type: 'check', result })
   return prepared
 }
@@ -181,8 +184,7 @@ function refuseFailed(checks: CheckResult[]): void {
   if (!first) return
   throw new MojaboxError({
     code: 'check-failed',
-    // Made for other processors: it is the bundle that does not fit, not the host.
-    kind: failed.some((check) => check.id === 'architecture') ? 'bundle' : 'check',
+    kind: 'check',
     message:
       failed.length === 1
         ? `a check failed: ${first.title}`

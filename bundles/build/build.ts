@@ -1,6 +1,5 @@
 import { rm, writeFile } from 'node:fs/promises'
 import pLimit from 'p-limit'
-import { digestOf } from '../format/digest.ts'
 import { MojaboxError } from '../format/error.ts'
 import { encodeBundleManifest, encodeIndexJson } from '../format/index-json.ts'
 import { ARTIFACT_KINDS, type Artifact, type BundleManifest, type Digest } from '../format/manifest.ts'
@@ -55,9 +54,10 @@ export interface BuildResult {
 export async function buildBundle(options: BuildOptions): Promise<BuildResult> {
   const failure = new AbortController()
   const signal = AbortSignal.any([options.signal, failure.signal])
-  const context = contextOf(options, signal)
+  const tally = createTally(options.onProgress)
+  const context = contextOf(options, signal, tally)
   try {
-    return await build(options, context)
+    return await build(options, context, tally)
   } catch (error) {
     // Ends the downloads that still run, so that nothing is written after the failure is told.
     failure.abort(error)
@@ -65,11 +65,11 @@ export async function buildBundle(options: BuildOptions): Promise<BuildResult> {
   }
 }
 
-async function build(options: BuildOptions, context: BuildContext): Promise<BuildResult> {
+async function build(options: BuildOptions, context: BuildContext, tally: Tally): Promise<BuildResult> {
   const { loaded, lock, outputPath } = options
   await checkWritable(outputPath)
-  options.onProgress({ stage: 'resolve', doneBytes: 0, totalBytes: 0 })
   const locked = lock?.artifacts ?? (await resolveAll(context))
+  tally.begin('fetch')
   const carried = await Promise.all(locked.map((artifact) => fetchLocked(artifact, context)))
   const artifacts = carried.map(({ artifact }) => artifact).sort(inListOrder)
   const facts = {
@@ -83,42 +83,42 @@ async function build(options: BuildOptions, context: BuildContext): Promise<Buil
   const manifest: BundleManifest = { ...facts, digest, artifacts }
   const blobs = uniqueBlobs(carried, { digest, sizeBytes: manifestBytes.length, isManifest: true })
   const indexJson = encodeIndexJson(manifest, manifestBytes.length)
-  const written: Lock = { format: 1, ...facts, bundle: digestOf(manifestBytes), artifacts: locked }
-  await write(options, context, indexJson, blobs)
+  const written: Lock = { format: 1, ...facts, bundle: digest, artifacts: locked }
+  tally.begin('write')
+  await write(options.outputPath, context, indexJson, blobs)
   if (options.lockPath !== undefined) await writeLock(options.lockPath, written)
   return { path: outputPath, sizeBytes: bundleBytes(indexJson, blobs), manifest, lock: written }
 }
 
-function contextOf(options: BuildOptions, signal: AbortSignal): BuildContext {
+/** Counts the bytes of one stage at a time. */
+interface Tally {
+  begin(stage: BuildProgress['stage']): void
+  expect(bytes: number): void
+  arrived(bytes: number): void
+}
+
+function createTally(onProgress: BuildOptions['onProgress']): Tally {
+  let state: BuildProgress = { stage: 'resolve', doneBytes: 0, totalBytes: 0 }
+  const change = (changed: Partial<BuildProgress>): void => {
+    state = { ...state, ...changed }
+    onProgress(state)
+  }
+  return {
+    begin: (stage) => change({ stage, doneBytes: 0, totalBytes: 0 }),
+    expect: (bytes) => change({ totalBytes: state.totalBytes + bytes }),
+    arrived: (bytes) => change({ doneBytes: state.doneBytes + bytes }),
+  }
+}
+
+function contextOf(options: BuildOptions, signal: AbortSignal, tally: Tally): BuildContext {
   const { loaded, selection, origins, cache, http, credentialsOf, note } = options
   const limit = pLimit(options.parallel)
-  const state = { stage: 'fetch' as const, doneBytes: 0, totalBytes: 0 }
-  const tell = (): void => options.onProgress({ ...state })
-  return {
-    loaded,
-    selection,
-    origins,
-    cache,
-    http,
-    credentialsOf,
-    signal,
-    note,
-    limit: (task) =>
-      limit(async () => {
-        signal.throwIfAborted()
-        return await task()
-      }),
-    progress: {
-      expect(bytes) {
-        state.totalBytes += bytes
-        tell()
-      },
-      arrived(bytes) {
-        state.doneBytes += bytes
-        tell()
-      },
-    },
-  }
+  const limited: BuildContext['limit'] = (task) =>
+    limit(async () => {
+      signal.throwIfAborted()
+      return await task()
+    })
+  return { loaded, selection, origins, cache, http, credentialsOf, signal, note, limit: limited, progress: tally }
 }
 
 async function resolveAll(context: BuildContext): Promise<Lock['artifacts']> {
@@ -143,21 +143,11 @@ function uniqueBlobs(carried: CarriedArtifact[], manifest: CarriedBlob): Carried
   return [...blobs.values()]
 }
 
-async function write(
-  options: BuildOptions,
-  context: BuildContext,
-  indexJson: Buffer,
-  blobs: CarriedBlob[],
-): Promise<void> {
-  const totalBytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-  let doneBytes = 0
-  const onBytes = (bytes: number): void => {
-    doneBytes += bytes
-    options.onProgress({ stage: 'write', doneBytes, totalBytes })
-  }
-  const { cache, signal } = context
+async function write(path: string, context: BuildContext, indexJson: Buffer, blobs: CarriedBlob[]): Promise<void> {
+  const { cache, signal, progress } = context
+  progress.expect(blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))
   try {
-    await writeBundle({ path: options.outputPath, indexJson, blobs, from: cache, signal, onBytes })
+    await writeBundle({ path, indexJson, blobs, from: cache, signal, onBytes: progress.arrived })
   } catch (error) {
     // A damaged blob of the cache must not fail the next build too.
     if (error instanceof MojaboxError && error.facts.code === 'blob-corrupt')

@@ -1,6 +1,6 @@
 import type { ArtifactKind, Digest } from './manifest.ts'
 import type { OpenBundle } from './open.ts'
-import { jsonReader, platformText, reachableBlobs } from './read-artifact.ts'
+import { jsonReader, platformText, type ReachableBlob, reachableBlobs } from './read-artifact.ts'
 import { artifactText } from './verify.ts'
 
 export interface InspectedArtifact {
@@ -11,7 +11,7 @@ export interface InspectedArtifact {
   digest: Digest
   /** All its blobs in the bundle. */
   bytes: number
-  /** Of these, in blobs that other artifacts use too. */
+  /** Of these, in layers that other artifacts use too. */
   sharedBytes: number
   unpackedBytes: number
 }
@@ -26,8 +26,13 @@ export interface InspectedBundle {
   bytes: number
   blobs: number
   artifacts: InspectedArtifact[]
-  /** Blobs that several artifacts use, largest first. */
+  /** Layers that several artifacts use, largest first. */
   shared: { digest: Digest; bytes: number; artifacts: string[] }[]
+}
+
+/** The two bytes of an empty configuration are no news. */
+function isShared({ artifacts, role }: ReachableBlob): boolean {
+  return artifacts.length > 1 && role === 'layer'
 }
 
 /** What a bundle carries, from its manifests alone. */
@@ -43,12 +48,12 @@ export async function inspectBundle(bundle: OpenBundle): Promise<InspectedBundle
       platform: artifact.platform === undefined ? '' : platformText(artifact.platform),
       digest: artifact.descriptor.digest,
       bytes: sum(own.map(({ sizeBytes }) => sizeBytes)),
-      sharedBytes: sum(own.filter((blob) => blob.artifacts.length > 1).map(({ sizeBytes }) => sizeBytes)),
+      sharedBytes: sum(own.filter(isShared).map(({ sizeBytes }) => sizeBytes)),
       unpackedBytes: artifact.unpackedBytes,
     }
   })
   const shared = blobs
-    .filter((blob) => blob.artifacts.length > 1 && blob.role === 'layer')
+    .filter(isShared)
     .sort((one, other) => other.sizeBytes - one.sizeBytes || (one.digest < other.digest ? -1 : 1))
     .map((blob) => ({ digest: blob.digest, bytes: blob.sizeBytes, artifacts: blob.artifacts.map(artifactText) }))
   const { digest, deployment, version, profiles } = manifest

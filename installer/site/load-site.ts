@@ -196,7 +196,7 @@ function invalid(name: string, problems: Problem[], cause?: unknown): MojaboxErr
       message: rows.length === 1 ? (rows[0] ?? '') : `${rows.length} problems in the site file\n  ${rows.join('\n  ')}`,
       found: first?.found,
       needed: first?.needed,
-      next: `mend ${name} line ${first?.line}, then run \`mojabox check --site ${name}\``,
+      next: `mend ${name} line ${first?.line}, then run \`mojabox check -f ${name}\``,
     },
     { cause },
   )
@@ -211,7 +211,7 @@ function unreadable(path: string, error: unknown): MojaboxError {
       message: `reading the site file ${path}: ${code === 'ENOENT' ? 'there is none' : code}`,
       found: code === 'ENOENT' ? 'no such file' : code,
       needed: 'a readable mojabox.yaml',
-      next: 'run `mojabox` to have one written, or name one with --site PATH',
+      next: 'run `mojabox` to have one written, or name one with -f FILE',
     },
     { cause: error },
   )

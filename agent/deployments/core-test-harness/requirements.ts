@@ -31,27 +31,31 @@ export function requirementsOf(
   const published = Object.entries(definition.ports).filter(([, port]) => profile.services.includes(port.service))
   const architectures = architecturesOf(manifest.artifacts, images)
   const { architecture } = host.facts.cpu
-  const disk = bundleNeeds({
-    manifest,
-    images,
-    present: host.present,
-    architecture,
-    docker: host.facts.docker,
-    distribution: host.installDocker ? host.facts.os?.key : undefined,
-    dataBytes: profile.needs.dataBytes,
-    storeBytes: host.storeBytes,
-  })
   return {
     ...DEFAULT_REQUIREMENTS,
     architectures,
     cores: profile.needs.cores,
     memoryBytes: profile.needs.memoryBytes,
-    disk: architectures.includes(architecture) ? disk : [],
+    // Of a bundle for other processors only that can be said.
+    disk: architectures.includes(architecture) ? diskOf(deployment, bundle, host) : [],
     ports: published.map(([name, { service }]) => ({ name, port: portOf(order, deployment, name), service })),
     distributions: manifest.artifacts.filter(({ kind }) => kind === 'packages').map(({ name }) => name),
     docker: { ...DEFAULT_REQUIREMENTS.docker, installing: host.installing },
     loopbackHosts: [...DEFAULT_REQUIREMENTS.loopbackHosts, ...profile.services],
   }
+}
+
+function diskOf({ images, profile }: LoadedDeployment, { manifest }: NodeBundle, host: HostNow): Requirements['disk'] {
+  return bundleNeeds({
+    manifest,
+    images,
+    present: host.present,
+    architecture: host.facts.cpu.architecture,
+    docker: host.facts.docker,
+    distribution: host.installDocker ? host.facts.os?.key : undefined,
+    dataBytes: profile.needs.dataBytes,
+    storeBytes: host.storeBytes,
+  })
 }
 
 /** Those for which the bundle has every image of the profile. */

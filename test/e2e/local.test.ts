@@ -1,0 +1,64 @@
+/**
+ * The evaluator's way: mojabox and its bundle on a stick, run on the machine itself, which has no network to speak of.
+ * The same result as over SSH: a validated hub, a run with nothing to do, and nothing left afterwards.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { docker } from '../lab/docker.ts'
+import { countEgress, egressPackets } from '../lab/egress.ts'
+import { type LabNode, nodeExec } from '../lab/nodes.ts'
+import { diffSnapshots, type Snapshot, snapshotHost } from '../lab/snapshot.ts'
+import { bundle, Desk, executable } from './support/desk.ts'
+
+const STICK = '/media/stick'
+
+describe('on the machine itself', () => {
+  let desk: Desk
+  let host: LabNode
+  let before: Snapshot
+  beforeAll(async () => {
+    desk = await Desk.open()
+    host = await desk.host('local')
+    await countEgress(host.ip)
+    await nodeExec(host.name, ['install', '-d', '-o', 'ops', STICK])
+    await docker(['cp', executable, `mojabox-lab-${host.name}:${STICK}/mojabox`])
+    await docker(['cp', bundle, `mojabox-lab-${host.name}:${STICK}/hub.tar`])
+    before = await look()
+  })
+  afterAll(() => desk?.close())
+
+  // A cache of the person's own, where it is noted that the bundle was checked.
+  const look = () => snapshotHost(host.name, ['/home/ops/.cache'])
+  /** Runs mojabox on the host as a person with sudo, from the stick. */
+  const here = (...args: string[]) => {
+    const words = ['sh', '-c', `cd ${STICK} && exec ./mojabox "$@"`, 'sh', ...args, '--host', 'local', '--bundle', 'hub.tar']
+    return nodeExec(host.name, ['env', 'HOME=/home/ops', 'USER=ops', ...words], { user: 'ops', allowFailure: true })
+  }
+
+  test('install brings up a hub and proves it, as over SSH', async () => {
+    const { exitCode, stderr } = await here('install', '--report', '/tmp/report.xml')
+    expect(exitCode, stderr).toBe(0)
+    expect(stderr).toMatch(/validation services: (\d+) of \1 passed[\s\S]*validation ledger: (\d+) of \2 passed/)
+    expect((await nodeExec(host.name, ['cat', '/tmp/report.xml'])).stdout).toMatch(/failures="0"/)
+  })
+
+  test('the same install again has nothing to do', async () => {
+    const { exitCode, stderr } = await here('install')
+    expect(exitCode, stderr).toBe(0)
+    expect(stderr).toContain('nothing to do')
+  })
+
+  test('status needs no options', async () => {
+    const { stdout } = await nodeExec(host.name, ['mojabox', 'status'], { user: 'ops' })
+    expect(stdout).toMatch(/hub up[\s\S]*✓ validated at/)
+  })
+
+  test('uninstall --delete-data leaves the machine as it was', async () => {
+    const { exitCode, stderr } = await here('uninstall', '--delete-data')
+    expect(exitCode, stderr).toBe(0)
+    expect(diffSnapshots(before, await look())).toEqual([])
+  })
+
+  test('in all this no packet tried to leave', async () => {
+    expect((await egressPackets(host.ip)).packets).toBe(0)
+  })
+})
