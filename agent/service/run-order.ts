@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import type { CheckResult } from '../contract/check.ts'
 import type { Emit, Event } from '../contract/events.ts'
+import type { NodeState } from '../contract/node-state.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { Report } from '../contract/report.ts'
 import type { NodeBundle, RunCommand, Step, StepContext } from '../contract/step.ts'
@@ -140,13 +141,13 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
   },
 
   async validate(run) {
-    await requireNodeState()
+    await requireInstalled(run)
     tell(run, await validateApart(reenter, run.order.levels, run.order.run, run.signal))
     return 0
   },
 
   async status(run) {
-    const state = await requireNodeState()
+    const state = await requireInstalled(run)
     run.emit({ type: 'status', status: (await askAgent()) ?? (await observeStatus(run.command, state)) })
     return 0
   },
@@ -156,6 +157,14 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
     await forgetNode(run.order.deleteData)
     return undone
   },
+}
+
+/** @throws MojaboxError `not-installed`, with the host as it was found */
+async function requireInstalled(run: Run): Promise<NodeState> {
+  return requireNodeState().catch(async (error) => {
+    await leaveAsFound(run)
+    throw error
+  })
 }
 
 async function prepare(run: Run) {
@@ -189,10 +198,14 @@ function refuseFailed(checks: CheckResult[]): void {
       failed.length === 1
         ? `a check failed: ${first.title}`
         : `${failed.length} checks failed: ${failed.map((check) => check.id).join(', ')}`,
-    found: failed.map((check) => check.found).join('; '),
-    needed: failed.map((check) => check.needed).join('; '),
-    next: failed.map((check) => check.fix).join('; '),
+    found: joined(failed.map((check) => check.found)),
+    needed: joined(failed.map((check) => check.needed)),
+    next: joined(failed.map((check) => check.fix)),
   })
+}
+
+function joined(texts: string[]): string {
+  return texts.filter(Boolean).join('; ')
 }
 
 /** The agent's own last report, when it is younger than its interval: nothing changed since, so it still holds. */

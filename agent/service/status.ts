@@ -79,7 +79,9 @@ export async function askAgent(timeoutMs = 10_000): Promise<NodeStatus | undefin
     asked.on('error', () => resolve(undefined))
     asked.on('timeout', () => asked.destroy())
   })
-  return text === undefined ? undefined : NodeStatus.parse(JSON.parse(text))
+  if (text === undefined) return undefined
+  // An agent of another version says it otherwise: the look from here is as good.
+  return NodeStatus.safeParse(parseJson(text)).data
 }
 
 function hubState(services: ServiceStatus[]): NodeStatus['hub'] {
@@ -106,4 +108,12 @@ async function storeSize(): Promise<{ blobs: number; bytes: number }> {
   const digests = await store.list()
   const sizes = await Promise.all(digests.map((digest) => store.sizeOf(digest)))
   return { blobs: digests.length, bytes: sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0) }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -59,12 +59,17 @@ export async function saveReport(report: Report): Promise<void> {
   await forgetOldReports(folder)
 }
 
-/** The last report, when it is younger than `maxAgeMs`. */
+/** The last report, when it is younger than `maxAgeMs` and can be read. */
 export async function loadReport(maxAgeMs: number): Promise<Report | undefined> {
   const last = await lastValidation()
-  if (!last || Date.now() - Date.parse(last.at) > maxAgeMs) return undefined
-  const text = await readFile(last.report, 'utf8').catch(() => undefined)
-  return text === undefined ? undefined : Report.parse(JSON.parse(text))
+  const ageMs = last ? Date.now() - Date.parse(last.at) : Number.NaN
+  // A report from the future says only that the clock was set back.
+  if (!last || !(ageMs >= 0 && ageMs <= maxAgeMs)) return undefined
+  try {
+    return Report.parse(JSON.parse(await readFile(last.report, 'utf8')))
+  } catch {
+    return undefined
+  }
 }
 
 /** The newest stay, whatever their names. */

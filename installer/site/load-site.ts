@@ -211,7 +211,7 @@ function unreadable(path: string, error: unknown): MojaboxError {
       message: `reading the site file ${path}: ${code === 'ENOENT' ? 'there is none' : code}`,
       found: code === 'ENOENT' ? 'no such file' : code,
       needed: 'a readable mojabox.yaml',
-      next: 'run `mojabox` to have one written, or name one with -f FILE',
+      next: 'write one (the README shows how), name one with -f FILE, or use --host',
     },
     { cause: error },
   )

@@ -1,0 +1,304 @@
+import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { Event } from '../../../agent/contract/events.ts'
+import { EXIT_CODES, type ErrorFacts, factsOf, MojaboxError } from '../../../bundles/format/error.ts'
+import { runSite, type SiteRun } from '../../../installer/actions/run-site.ts'
+import { Site } from '../../../installer/site/site.ts'
+import { eventually } from '../service/fake-desk.ts'
+import { FakeNode } from './fake-node.ts'
+
+const EXECUTABLE = { sha256: 'a'.repeat(64), sizeBytes: 3, compressed: false, open: () => Readable.from([Buffer.from('abc')]) }
+
+function siteOf(...names: string[]): Site {
+  return Site.parse({
+    version: 1,
+    site: 'kigali',
+    deployment: 'core-test-harness',
+    profile: 'central-ledger',
+    bundle: 'bundle.tar',
+    hosts: names.map((name) => ({ name, address: `${name}.lan`, user: 'ops' })),
+  })
+}
+
+function run(nodes: Record<string, FakeNode>, changes: Partial<SiteRun> = {}) {
+  const events: Event[] = []
+  const asked: string[] = []
+  const done = runSite({
+    site: siteOf(...Object.keys(nodes)),
+    verb: 'install',
+    bundle: undefined,
+    executables: {
+      for: async (architecture) => {
+        asked.push(architecture)
+        return EXECUTABLE
+      },
+    },
+    reach: async (host) => nodes[host.name]?.connect(host.name) as ReturnType<FakeNode['connect']>,
+    skipChecks: [],
+    levels: ['services'],
+    deleteData: false,
+    onEvent: (event) => events.push(event),
+    signal: new AbortController().signal,
+    ...changes,
+  })
+  return { done, events, asked }
+}
+
+const host = (code: string): MojaboxError => new MojaboxError({ code, kind: 'host', message: `${code}!` })
+const stepFailure: ErrorFacts = { code: 'disk-full', kind: 'step', message: 'the disk is full' }
+const exitOf = (error: unknown) => (error === undefined ? 0 : EXIT_CODES[factsOf(error).kind])
+const finished = (events: Event[]) => events.filter((event) => event.type === 'run-finished')
+
+describe('runSite', () => {
+  it('does the verb on every host, each with its own order', async () => {
+    const nodes = { n1: new FakeNode(), n2: new FakeNode() }
+    const { done, events, asked } = run(nodes, { skipChecks: ['memory'], deleteData: true })
+    expect(await done).toBeUndefined()
+    const orders = await Promise.all(Object.values(nodes).map((node) => node.attachments[0]?.hello()))
+    expect(orders.map((hello) => hello?.order)).toMatchObject([
+      { host: 'n1', site: 'kigali', verb: 'install', skipChecks: ['memory'], deleteData: true, levels: ['services'] },
+      { host: 'n2' },
+    ])
+    expect(asked).toEqual(['amd64', 'amd64'])
+    expect(finished(events)).toHaveLength(2)
+    expect(Object.values(nodes).map((node) => node.closed)).toEqual([1, 1])
+  })
+
+  it('puts no secret into an order: references at most', async () => {
+    const node = new FakeNode()
+    const site = Site.parse({
+      ...siteOf('n1'),
+      hosts: [{ name: 'n1', address: 'n1', user: 'ops', password: 'env:PASSWORD', sudo: { password: 'file:/secret' } }],
+    })
+    await run({ n1: node }, { site }).done
+    const text = JSON.stringify(node.attachments[0]?.heard)
+    expect(text).not.toContain('PASSWORD')
+    expect(text).not.toContain('/secret')
+  })
+
+  it('gives one host’s failure as it is', async () => {
+    const node = new FakeNode()
+    node.play = async (attachment) => {
+      attachment.finish(await attachment.welcome(), { outcome: 'failed', error: stepFailure })
+    }
+    const { done, events } = run({ n1: node })
+    const error = await done
+    expect(factsOf(error)).toEqual(stepFailure)
+    expect(exitOf(error)).toBe(8)
+    expect(finished(events)).toHaveLength(1)
+  })
+
+  it('never takes a failed run for a good one, also when the node does not say why', async () => {
+    const node = new FakeNode()
+    node.play = async (attachment) => {
+      attachment.finish(await attachment.welcome(), { outcome: 'failed' })
+    }
+    expect(await run({ n1: node }).done).toBeDefined()
+  })
+
+  it('ends partial when some hosts failed and some did not, naming which', async () => {
+    const nodes = { n1: new FakeNode(), n2: new FakeNode(), n3: new FakeNode() }
+    nodes.n2.play = async (attachment) => {
+      attachment.finish(await attachment.welcome(), { outcome: 'failed', error: stepFailure })
+    }
+    const error = await run(nodes).done
+    expect(exitOf(error)).toBe(4)
+    expect(factsOf(error).message).toContain('n2: the disk is full')
+    expect(factsOf(error).found).toContain('n1, n3')
+  })
+
+  it('ends with their kind when all hosts failed', async () => {
+    const nodes = { n1: new FakeNode(), n2: new FakeNode() }
+    const { done, events } = run(nodes, { reach: () => Promise.reject(host('host-unreachable')) })
+    expect(exitOf(await done)).toBe(6)
+    expect(finished(events).map((event) => event.host)).toEqual(['n1', 'n2'])
+    expect(finished(events)[0]).toMatchObject({ outcome: 'failed', error: { code: 'host-unreachable' } })
+  })
+
+  it('works on so many hosts at once as the site says', async () => {
+    const nodes = Object.fromEntries(['n1', 'n2', 'n3', 'n4', 'n5'].map((name) => [name, new FakeNode()]))
+    let atOnce = 0
+    let most = 0
+    for (const node of Object.values(nodes)) {
+      node.play = async (attachment) => {
+        const order = await attachment.welcome()
+        atOnce += 1
+        most = Math.max(most, atOnce)
+        await delay(20)
+        atOnce -= 1
+        attachment.finish(order)
+      }
+    }
+    await run(nodes, { site: { ...siteOf(...Object.keys(nodes)), parallel: 2 } }).done
+    expect(most).toBe(2)
+  })
+
+  it('sends the executable for the host’s own architecture, and tells how far it is', async () => {
+    const node = new FakeNode()
+    node.answer = (argv) => (argv[0] === 'uname' ? { stdout: 'aarch64\n' } : argv[0] === 'sha256sum' ? { code: 1 } : undefined)
+    const { done, events, asked } = run({ n1: node })
+    await done
+    expect(asked).toEqual(['arm64'])
+    expect(events).toContainEqual(expect.objectContaining({ type: 'transfer', doneBytes: 3, totalBytes: 3 }))
+  })
+})
+
+describe('runSite, about what is installed', () => {
+  it.each(['status', 'validate', 'uninstall'] as const)('%s uses the executable that is there', async (verb) => {
+    const node = new FakeNode()
+    const { done, asked } = run({ n1: node }, { verb })
+    expect(await done).toBeUndefined()
+    expect(asked).toEqual([])
+    expect(node.executed.every(({ input }) => input === undefined)).toBe(true)
+  })
+
+  it.each(['status', 'validate'] as const)('%s says of a bare host that nothing is installed, sending nothing', async (verb) => {
+    const node = new FakeNode()
+    node.answer = (argv) => (argv[0] === 'test' ? { code: 1 } : undefined)
+    const { done, asked } = run({ n1: node }, { verb })
+    expect(factsOf(await done)).toMatchObject({ code: 'not-installed', kind: 'check' })
+    expect(asked).toEqual([])
+    expect(node.attachments).toEqual([])
+  })
+
+  it('has nothing to uninstall on a bare host', async () => {
+    const node = new FakeNode()
+    node.answer = (argv) => (argv[0] === 'test' ? { code: 1 } : undefined)
+    const { done, events } = run({ n1: node }, { verb: 'uninstall' })
+    expect(await done).toBeUndefined()
+    expect(finished(events)).toMatchObject([{ outcome: 'done', changed: 0 }])
+  })
+
+  it('brings the executable back where only the journal is left', async () => {
+    const node = new FakeNode()
+    node.answer = (argv) => (argv[0] === 'test' && argv[1] === '-x' ? { code: 1 } : undefined)
+    const { done, asked } = run({ n1: node }, { verb: 'uninstall' })
+    expect(await done).toBeUndefined()
+    expect(asked).toEqual(['amd64'])
+  })
+})
+
+describe('runSite, when the link is lost', () => {
+  it('takes the run up again, and tells what the node tells again only once', async () => {
+    const node = new FakeNode()
+    node.play = async (attachment, index) => {
+      const order = await attachment.welcome(index > 0)
+      attachment.tell({ type: 'step-started', id: 'a', title: 'A', index: 0, count: 1 }, order)
+      if (index === 0) return attachment.cut()
+      attachment.tell({ type: 'step-done', id: 'a', title: 'A', changed: true, seconds: 1 }, order)
+      attachment.finish(order)
+    }
+    const { done, events } = run({ n1: node })
+    expect(await done).toBeUndefined()
+    expect(node.attachments).toHaveLength(2)
+    expect(events.filter(({ type }) => type === 'step-started')).toHaveLength(1)
+    expect(events.filter(({ type }) => type === 'step-done')).toHaveLength(1)
+    expect(events.filter(({ type }) => type === 'note')).toHaveLength(1)
+    expect(node.closed).toBe(2)
+  }, 15_000)
+
+  it('tries for a while also when the host cannot be reached at once', async () => {
+    const node = new FakeNode()
+    node.play = async (attachment, index) => {
+      const order = await attachment.welcome()
+      attachment.tell({ type: 'run-started', verb: 'install', deployment: 'd', profile: 'p' }, order)
+      if (index === 0) attachment.cut()
+      else attachment.finish(order)
+    }
+    let reached = 0
+    const reach: SiteRun['reach'] = async (target) => {
+      reached += 1
+      if (reached === 2) throw host('host-unreachable')
+      return node.connect(target.name)
+    }
+    expect(await run({ n1: node }, { reach }).done).toBeUndefined()
+    expect(reached).toBe(3)
+  }, 15_000)
+
+  it('takes the run up again after a long quiet step', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const node = new FakeNode()
+    node.play = async (attachment, index) => {
+      const order = await attachment.welcome(index > 0)
+      attachment.tell({ type: 'step-started', id: 'a', title: 'A', index: 0, count: 1 }, order)
+      if (index > 0) return void attachment.finish(order)
+      await delay(50)
+      vi.setSystemTime(Date.now() + 10 * 60_000)
+      attachment.cut()
+    }
+    expect(await run({ n1: node }).done).toBeUndefined()
+  }, 15_000)
+
+  it('gives up on an engine that dies at the same place each time', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const node = new FakeNode()
+    node.play = async (attachment) => {
+      const order = await attachment.welcome()
+      attachment.tell({ type: 'run-started', verb: 'install', deployment: 'd', profile: 'p' }, order, new Date().toISOString())
+      await delay(10)
+      vi.setSystemTime(Date.now() + 60_000)
+      attachment.exit(0)
+    }
+    const error = await run({ n1: node }).done
+    expect(exitOf(error)).toBe(6)
+    expect(node.attachments.length).toBeLessThan(5)
+  }, 30_000)
+
+  it('does not try again what never worked', async () => {
+    let reached = 0
+    const reach: SiteRun['reach'] = async () => {
+      reached += 1
+      throw host('host-unreachable')
+    }
+    expect(exitOf(await run({ n1: new FakeNode() }, { reach }).done)).toBe(6)
+    expect(reached).toBe(1)
+  })
+
+  it.each(['host-auth', 'host-key-changed'])('does not try again after %s', async (code) => {
+    const node = new FakeNode()
+    node.play = async (attachment) => {
+      const order = await attachment.welcome()
+      attachment.tell({ type: 'run-started', verb: 'install', deployment: 'd', profile: 'p' }, order)
+      attachment.cut()
+    }
+    let reached = 0
+    const reach: SiteRun['reach'] = async (target) => {
+      reached += 1
+      if (reached > 1) throw host(code)
+      return node.connect(target.name)
+    }
+    expect(factsOf(await run({ n1: node }, { reach }).done).code).toBe(code)
+    expect(reached).toBe(2)
+  }, 15_000)
+
+  it('ends as interrupted, not as a bug, when the operator stops it while it connects again', async () => {
+    const node = new FakeNode()
+    const stop = new AbortController()
+    node.play = async (attachment) => {
+      const order = await attachment.welcome()
+      attachment.tell({ type: 'run-started', verb: 'install', deployment: 'd', profile: 'p' }, order)
+      attachment.cut()
+    }
+    const { done, events } = run({ n1: node }, { signal: stop.signal })
+    await eventually(() => events.find(({ type }) => type === 'note'))
+    stop.abort(new MojaboxError({ code: 'interrupted', kind: 'interrupted', message: 'interrupted' }))
+    expect(exitOf(await done)).toBe(130)
+    expect(finished(events)).toMatchObject([{ outcome: 'failed', error: { kind: 'interrupted' } }])
+  }, 15_000)
+
+  it('begins no further host once it was stopped', async () => {
+    const nodes = { n1: new FakeNode(), n2: new FakeNode() }
+    const stop = new AbortController()
+    nodes.n1.play = async (attachment) => {
+      const order = await attachment.welcome()
+      stop.abort(new MojaboxError({ code: 'interrupted', kind: 'interrupted', message: 'interrupted' }))
+      attachment.finish(order)
+    }
+    const error = await run(nodes, { signal: stop.signal, site: { ...siteOf('n1', 'n2'), parallel: 1 } }).done
+    expect(exitOf(error)).toBe(130)
+    expect(nodes.n2.attachments).toEqual([])
+  })
+})
