@@ -66,6 +66,8 @@ export interface StepHandler<P> {
   /** What was there before, for `undo`; journaled before the first `apply`. */
   before?(context: StepContext, params: P): Promise<Json>
   apply(context: StepContext, params: P): Promise<void>
+  /** Its `undo` leaves data behind unless the order says `deleteData`: undo comes again when it does. */
+  keepsData?: boolean
   /** Leaves the host as `before` saw it. Steps without it leave nothing behind. */
   undo?(context: StepContext, params: P, before: Json): Promise<void>
 }

@@ -82,7 +82,7 @@ async function applyOne(
 }
 
 /**
- * Takes back what the journal says was applied, last first.
+ * Takes back what the journal says was applied, last first; data stays unless the order says `deleteData`.
  * @returns how many steps were undone
  */
 export async function undoSteps(
@@ -92,16 +92,18 @@ export async function undoSteps(
   emit: Emit,
 ): Promise<number> {
   const applied = journal.applied().reverse()
-  for (const [index, { step, before }] of applied.entries()) {
+  const todo = applied.filter(({ step, kept }) => !kept || context(step).order.deleteData)
+  for (const [index, { step, before }] of todo.entries()) {
     const handler = handlers(step.kind)
     const title = `undo: ${handler.describe(step.params)}`
     const stepContext = context(step)
     stepContext.signal.throwIfAborted()
     const startedAt = Date.now()
-    emit({ type: 'step-started', id: step.id, title, index, count: applied.length })
+    emit({ type: 'step-started', id: step.id, title, index, count: todo.length })
     try {
       await handler.undo?.(stepContext, step.params, before)
-      await journal.append({ run: stepContext.order.run, phase: 'undone', step })
+      const phase = handler.keepsData && !stepContext.order.deleteData ? 'kept' : 'undone'
+      await journal.append({ run: stepContext.order.run, phase, step })
       emit({ type: 'step-done', id: step.id, title, changed: true, seconds: secondsSince(startedAt) })
     } catch (error) {
       if (stepContext.signal.aborted) throw stepContext.signal.reason
@@ -110,7 +112,7 @@ export async function undoSteps(
       throw failure
     }
   }
-  return applied.length
+  return todo.length
 }
 
 function inStep(title: string, error: unknown): MojaboxError {

@@ -9,7 +9,8 @@ import { isNoSpace, noSpace, writeAll } from '../store/disk-space.ts'
 const Entry = z.object({
   at: z.string(),
   run: z.string(),
-  phase: z.enum(['before', 'after', 'failed', 'undone']),
+  /** `kept`: undone but for the data, which stays until it is asked for. */
+  phase: z.enum(['before', 'after', 'failed', 'undone', 'kept']),
   step: z.object({ id: z.string(), kind: z.string(), params: z.unknown() }),
   /** With phase `before`: what was there. */
   before: z.unknown().optional(),
@@ -21,6 +22,8 @@ export type JournalEntry = z.infer<typeof Entry>
 export interface AppliedStep {
   step: Step
   before: Json
+  /** Undone already; only its data is still there. */
+  kept: boolean
 }
 
 /**
@@ -77,15 +80,22 @@ export class Journal {
     }
   }
 
+  /** Something of ours is on this node besides data that an uninstall kept. */
+  get installed(): boolean {
+    return this.applied().some(({ kept }) => !kept)
+  }
+
   /** What undo has to take back, in the order in which it was first applied. */
   applied(): AppliedStep[] {
     const found = new Map<string, AppliedStep>()
     for (const entry of this.entries) {
       const { id } = entry.step
+      const earlier = found.get(id)
       if (entry.phase === 'undone') found.delete(id)
+      else if (entry.phase === 'kept' && earlier) found.set(id, { ...earlier, kept: true })
       else if (entry.phase === 'before') {
-        const earlier = found.get(id)
-        found.set(id, { step: entry.step as Step, before: earlier ? earlier.before : (entry.before as Json) })
+        const before = earlier ? earlier.before : (entry.before as Json)
+        found.set(id, { step: entry.step as Step, before, kept: false })
       }
     }
     return [...found.values()]

@@ -50,6 +50,21 @@ export async function listContainers(run: RunCommand): Promise<ComposeContainer[
     })
 }
 
+/** The project's volumes: the hub's data. */
+export async function listVolumes(run: RunCommand): Promise<string[]> {
+  const filter = `label=com.docker.compose.project=${PROJECT}`
+  const { stdout } = await run(['docker', 'volume', 'ls', '--quiet', '--filter', filter])
+  return stdout.split('\n').filter(Boolean)
+}
+
+/** False where there is no Docker, or none that answers. */
+export async function dockerAnswers(run: RunCommand): Promise<boolean> {
+  return run(['docker', 'version', '--format', '{{.Server.Version}}']).then(
+    () => true,
+    () => false,
+  )
+}
+
 /** What each service of the project should be (Compose's own hash), by service. */
 export async function wantedHashes(run: RunCommand, folder: string): Promise<Map<string, string>> {
   const { stdout } = await run(composeArgv(folder, 'config', '--hash', '*'))

@@ -3,15 +3,13 @@ import { basename, join } from 'node:path'
 import { NODE_PATHS } from '../contract/paths.ts'
 
 /**
- * Takes away what mojabox kept on this node for itself. Without `deleteData` the secrets stay: the data of the
- * services cannot be read without them.
+ * Takes away what mojabox kept on this node for itself. Where data stays (`keepsData`), so do its secrets, without which
+ * it cannot be read, and the journal, which knows how to take it away later.
  */
-export async function forgetNode(deleteData: boolean): Promise<void> {
-  const secrets = basename(NODE_PATHS.secrets)
+export async function forgetNode(keepsData: boolean): Promise<void> {
+  const stays = keepsData ? [basename(NODE_PATHS.secrets), basename(NODE_PATHS.journal)] : []
   for (const name of await readdir(NODE_PATHS.root).catch(() => [])) {
-    if (name === secrets && !deleteData) continue
-    await rm(join(NODE_PATHS.root, name), { recursive: true, force: true })
+    if (!stays.includes(name)) await rm(join(NODE_PATHS.root, name), { recursive: true, force: true })
   }
-  await rmdir(NODE_PATHS.secrets).catch(() => {})
   await rmdir(NODE_PATHS.root).catch(() => {})
 }

@@ -154,7 +154,7 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
 
   async uninstall(run) {
     const undone = await undoSteps(handlerOf, run.context, run.journal, run.emit)
-    await forgetNode(run.order.deleteData)
+    await forgetNode(run.journal.applied().length > 0)
     return undone
   },
 }
@@ -182,7 +182,7 @@ async function prepare(run: Run) {
  * uninstall kept beside their data are not this run's to take.
  */
 async function leaveAsFound(run: Run): Promise<void> {
-  if (run.journal.entries.length > 0) return
+  if (run.journal.installed) return
   await rm(dirname(NODE_PATHS.executable), { recursive: true, force: true })
   await rmdir(NODE_PATHS.root).catch(() => {})
 }

@@ -177,7 +177,7 @@ function unreachable(url: URL, error: unknown): MojaboxError {
       code: 'http-unreachable',
       kind: 'host',
       message: `getting ${addressOf(url)}: no answer`,
-      found: [code, message].filter(Boolean).join(': '),
+      found: [code, message.split('\n')[0]].filter(Boolean).join(': '),
       needed: `an answer from ${url.host}`,
       next,
     },

@@ -49,14 +49,16 @@ export async function watchRun(options: SessionOptions): Promise<Extract<Event, 
   const channel = Channel.desk(process.stream)
   const server = new BlobServer(channel, options.blobs)
   const ping = setInterval(() => channel.send({ type: 'ping' }), PING_EVERY_MS)
-  const stop = () => channel.send({ type: 'abort' })
+  let giveUp: (reason: unknown) => void = () => {}
+  const stop = () => {
+    channel.send({ type: 'abort' })
+    setTimeout(() => giveUp(signal.reason), STOP_LIMIT_MS).unref()
+  }
   signal.addEventListener('abort', stop, { once: true })
   try {
     return await new Promise((resolve, reject) => {
       const limit = setTimeout(() => reject(silent(connection, process.stderrTail())), WELCOME_LIMIT_MS)
-      signal.addEventListener('abort', () => setTimeout(() => reject(signal.reason), STOP_LIMIT_MS).unref(), {
-        once: true,
-      })
+      giveUp = reject
       channel.onMessage = (message) => {
         if (message.type === 'welcome') {
           clearTimeout(limit)

@@ -5,7 +5,9 @@ import {
   actualHashes,
   type ComposeContainer,
   composeArgv,
+  dockerAnswers,
   listContainers,
+  listVolumes,
   PROJECT,
   wantedHashes,
 } from '../../runtimes/compose.ts'
@@ -27,6 +29,8 @@ const LOOK_EVERY_MS = 500
 
 /** Compose services up and healthy. */
 export const compose: StepHandler<ComposeParams> = {
+  keepsData: true,
+
   describe: (params) => params.title,
 
   async isDone(context, params) {
@@ -51,10 +55,13 @@ export const compose: StepHandler<ComposeParams> = {
   },
 
   async undo(context) {
-    const volumes = context.order.deleteData ? ['--volumes'] : []
-    await context.run(['docker', 'compose', '-p', PROJECT, 'down', '--remove-orphans', '--timeout', '20', ...volumes], {
-      timeoutMs: 180_000,
-    })
+    // Docker came from the bundle and went with it, in an uninstall before this one.
+    if (!(await dockerAnswers(context.run))) return
+    const down = ['docker', 'compose', '-p', PROJECT, 'down', '--remove-orphans', '--timeout', '20']
+    await context.run(down, { timeoutMs: 180_000 })
+    if (!context.order.deleteData) return
+    const volumes = await listVolumes(context.run)
+    if (volumes.length > 0) await context.run(['docker', 'volume', 'rm', ...volumes])
   },
 }
 

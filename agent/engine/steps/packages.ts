@@ -33,6 +33,8 @@ interface Before {
 
 /** Docker from the bundle's own packages: apt resolves among them and what the host has, and asks nobody else. */
 export const packages: StepHandler<PackagesParams> = {
+  keepsData: true,
+
   describe: (params) => `packages ${params.wanted.join(', ')}`,
 
   async isDone(context, params) {
@@ -60,7 +62,9 @@ export const packages: StepHandler<PackagesParams> = {
 
   async undo(context, params, before) {
     const { installed, traces } = before as unknown as Before
-    const ours = (await debNames(context, params)).filter((name) => !installed.includes(name))
+    // An uninstall that kept the data took the store with it: then the packages are gone already.
+    const names = await debNames(context, params).catch((): string[] => [])
+    const ours = names.filter((name) => !installed.includes(name))
     const now = await installedPackages(context, true)
     const purge = ours.filter((name) => now.includes(name))
     // Its rules go while `iptables` is still there: it may be one of the packages.

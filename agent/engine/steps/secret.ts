@@ -10,6 +10,8 @@ export interface SecretParams {
 
 /** A password made on the node, once; it never leaves it. Taken away with the data it protects, not before. */
 export const secret: StepHandler<SecretParams> = {
+  keepsData: true,
+
   describe: (params) => `secret ${params.name}`,
 
   async isDone(_context, params) {

@@ -14,6 +14,8 @@ export class Attachment {
   readonly channel: Channel<DeskMessage, NodeMessage>
   killed = false
   stderr = ''
+  /** Whether the node ends its side when the desk has ended its own. */
+  hangsUp = true
   readonly #exited = Promise.withResolvers<number>()
   readonly #streams: ReturnType<typeof duplexPair>
 
@@ -29,6 +31,7 @@ export class Attachment {
       this.received.set(id, Buffer.concat([this.received.get(id) ?? Buffer.alloc(0), bytes]))
     }
     this.#exited.promise.catch(() => {})
+    void this.channel.closed.then(() => this.hangsUp && this.exit(0))
     this.process = {
       stream: near,
       stderrTail: () => this.stderr,
@@ -78,7 +81,10 @@ export class Attachment {
     this.channel.end()
   }
 
-  cut(): void {
+  /** The link is cut once what was said has arrived. */
+  async cut(): Promise<void> {
+    await delay(20)
+    this.hangsUp = false
     this.#exited.reject(linkLost())
     this.#streams[0].destroy(linkLost())
   }

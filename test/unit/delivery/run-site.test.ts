@@ -8,6 +8,13 @@ import { Site } from '../../../installer/site/site.ts'
 import { eventually } from '../service/fake-desk.ts'
 import { FakeNode } from './fake-node.ts'
 
+// The pause between two tries to connect is shortened; every other wait is what it is.
+vi.mock('node:timers/promises', async (original) => {
+  const real = await original<typeof import('node:timers/promises')>()
+  const setTimeout: typeof real.setTimeout = (ms, value, options) => real.setTimeout(ms === 2_000 ? 30 : ms, value, options)
+  return { ...real, default: { ...real, setTimeout }, setTimeout }
+})
+
 const EXECUTABLE = { sha256: 'a'.repeat(64), sizeBytes: 3, compressed: false, open: () => Readable.from([Buffer.from('abc')]) }
 
 function siteOf(...names: string[]): Site {
@@ -185,7 +192,7 @@ describe('runSite, when the link is lost', () => {
     node.play = async (attachment, index) => {
       const order = await attachment.welcome(index > 0)
       attachment.tell({ type: 'step-started', id: 'a', title: 'A', index: 0, count: 1 }, order)
-      if (index === 0) return attachment.cut()
+      if (index === 0) return await attachment.cut()
       attachment.tell({ type: 'step-done', id: 'a', title: 'A', changed: true, seconds: 1 }, order)
       attachment.finish(order)
     }
@@ -203,7 +210,7 @@ describe('runSite, when the link is lost', () => {
     node.play = async (attachment, index) => {
       const order = await attachment.welcome()
       attachment.tell({ type: 'run-started', verb: 'install', deployment: 'd', profile: 'p' }, order)
-      if (index === 0) attachment.cut()
+      if (index === 0) await attachment.cut()
       else attachment.finish(order)
     }
     let reached = 0
@@ -226,7 +233,7 @@ describe('runSite, when the link is lost', () => {
       if (index > 0) return void attachment.finish(order)
       await delay(50)
       vi.setSystemTime(Date.now() + 10 * 60_000)
-      attachment.cut()
+      await attachment.cut()
     }
     expect(await run({ n1: node }).done).toBeUndefined()
   }, 15_000)
@@ -262,7 +269,7 @@ describe('runSite, when the link is lost', () => {
     node.play = async (attachment) => {
       const order = await attachment.welcome()
       attachment.tell({ type: 'run-started', verb: 'install', deployment: 'd', profile: 'p' }, order)
-      attachment.cut()
+      await attachment.cut()
     }
     let reached = 0
     const reach: SiteRun['reach'] = async (target) => {
@@ -280,7 +287,7 @@ describe('runSite, when the link is lost', () => {
     node.play = async (attachment) => {
       const order = await attachment.welcome()
       attachment.tell({ type: 'run-started', verb: 'install', deployment: 'd', profile: 'p' }, order)
-      attachment.cut()
+      await attachment.cut()
     }
     const { done, events } = run({ n1: node }, { signal: stop.signal })
     await eventually(() => events.find(({ type }) => type === 'note'))

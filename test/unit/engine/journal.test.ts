@@ -109,7 +109,18 @@ describe('applied', () => {
     const journal = await Journal.open(await journalPath())
     await journal.append({ run: 'r', phase: 'before', step: step('a', 'old'), before: 1 })
     await journal.append({ run: 'r', phase: 'before', step: step('a', 'new'), before: 2 })
-    expect(journal.applied()).toEqual([{ step: step('a', 'new'), before: 1 }])
+    expect(journal.applied()).toEqual([{ step: step('a', 'new'), before: 1, kept: false }])
+  })
+
+  it('remembers what was undone but for its data, until it is applied again', async () => {
+    const journal = await Journal.open(await journalPath())
+    await journal.append({ run: 'r', phase: 'before', step: step('a', 'p'), before: 1 })
+    await journal.append({ run: 'r', phase: 'kept', step: step('a', 'p') })
+    expect(journal.applied()).toEqual([{ step: step('a', 'p'), before: 1, kept: true }])
+    expect(journal.installed).toBe(false)
+    await journal.append({ run: 'r', phase: 'before', step: step('a', 'p'), before: null })
+    expect(journal.applied()).toEqual([{ step: step('a', 'p'), before: 1, kept: false }])
+    expect(journal.installed).toBe(true)
   })
 
   it('lacks what was undone, until it is applied again', async () => {

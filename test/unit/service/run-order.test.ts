@@ -256,7 +256,16 @@ describe('uninstall', () => {
     const { last } = await runOf('uninstall', { bundle: undefined })
     expect(last).toMatchObject({ outcome: 'done', changed: 2 })
     expect(await there(config)).toBe(false)
-    expect(await readdir(NODE_PATHS.root)).toEqual(['secrets'])
+    expect(await readdir(NODE_PATHS.root)).toEqual(['journal.ndjson', 'secrets'])
+  })
+
+  it('finds nothing more to take back, until the data may go too', async () => {
+    await runOf('install')
+    await runOf('uninstall', { bundle: undefined })
+    expect((await runOf('uninstall', { bundle: undefined })).last).toMatchObject({ outcome: 'done', changed: 0 })
+    const { last } = await runOf('uninstall', { bundle: undefined, deleteData: true })
+    expect(last).toMatchObject({ outcome: 'done', changed: 1 })
+    expect(await there(NODE_PATHS.root)).toBe(false)
   })
 
   it('leaves nothing when the data may go', async () => {
