@@ -26,6 +26,6 @@ function otherVersion(found: string): MojaboxError {
     message: 'this node runs another version of mojabox',
     found,
     needed: `protocol ${PROTOCOL_VERSION}`,
-    next: 'wait until the run on the node has ended, then try again',
+    next: 'use the mojabox of that version, here or on the node itself (`mojabox status` there), or install again with this one',
   })
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Emit, Event, EventBody } from '../../agent/contract/events.ts'
 import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import type { WorkOrder } from '../../agent/contract/work-order.ts'
-import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
+import { type ErrorFacts, factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import type { OpenBundle } from '../../bundles/format/open.ts'
 import { deliverExecutable, type ExecutableSource } from '../delivery/executable.ts'
 import { deskName, watchRun } from '../delivery/session.ts'
@@ -33,6 +33,8 @@ export interface SiteRun {
 /** A lost link is taken up again for this long before it counts as a failure, milliseconds. */
 const RECONNECT_FOR_MS = 90_000
 const RECONNECT_EVERY_MS = 2_000
+const LOST = 'the connection was lost; the node goes on, connecting again'
+const UNSAID: ErrorFacts = { code: 'bug', kind: 'bug', message: 'the run failed, and the node did not say why' }
 
 /**
  * One verb on every host of the site, so many at once as the site says, each with its own outcome.
@@ -53,7 +55,7 @@ export async function runSite(options: SiteRun): Promise<unknown> {
       try {
         const last = await persist(options, host, order, emit)
         told = true
-        if (last.outcome === 'failed' && last.error) throw new MojaboxError(last.error)
+        if (last.outcome === 'failed') throw new MojaboxError(last.error ?? UNSAID)
       } catch (cause) {
         const error = options.signal.aborted ? options.signal.reason : cause
         const seconds = Math.round(Date.now() - startedAt) / 1000
@@ -96,7 +98,7 @@ async function persist(options: SiteRun, host: Host, order: WorkOrder, emit: Emi
       return await once(options, host, order, emit, onEvent)
     } catch (error) {
       if (!isLost(error) || options.signal.aborted || !advance.mayReconnect()) throw error
-      emit({ type: 'note', level: 'warn', message: 'the connection was lost; the node goes on, connecting again' })
+      if (advance.isFirstLoss()) emit({ type: 'note', level: 'warn', message: LOST })
       await delay(RECONNECT_EVERY_MS, undefined, { signal: options.signal })
     }
   }
@@ -111,11 +113,19 @@ class Advance {
   readonly #furthest = new Map<string, number>()
   #begun = false
   #lostAt: number | undefined
+  #lossTold = false
 
   /** Called at each loss: false when the run never began, or has not got on since the first of these losses for long. */
   mayReconnect(): boolean {
     this.#lostAt ??= Date.now()
     return this.#begun && Date.now() - this.#lostAt <= RECONNECT_FOR_MS
+  }
+
+  /** Once an outage, however often it is tried. */
+  isFirstLoss(): boolean {
+    const first = !this.#lossTold
+    this.#lossTold = true
+    return first
   }
 
   /** False for an event that was told before. */
@@ -138,6 +148,7 @@ class Advance {
   #news(): void {
     this.#begun = true
     this.#lostAt = undefined
+    this.#lossTold = false
   }
 }
 

@@ -2,17 +2,18 @@ import { expect, test } from 'vitest'
 import { egressPackets } from '../../lab/egress.ts'
 import { nodeExec } from '../../lab/nodes.ts'
 import { changedBy, EXIT, expectDone, expectRefused } from '../support/expectations.ts'
-import { balancesOn } from '../support/hub.ts'
+import { balancesOn, participantsOn } from '../support/hub.ts'
 import { only } from '../support/mojabox-process.ts'
 import { changesSince } from './install.ts'
 import type { OneHost } from './one-host.ts'
 
 /** Chapter three: away again, with the data kept or without a trace. */
 export function uninstall(life: OneHost): void {
-  let balances: string[] = []
+  let kept: unknown
+  const ledger = async () => [await participantsOn(life.host.name), await balancesOn(life.host.name)]
 
   test('uninstall takes away all but the data and the secrets that it needs', async () => {
-    balances = await balancesOn(life.host.name)
+    kept = await ledger()
     const ended = await life.desk.run(['uninstall', ...life.flags])
     expectDone(ended)
     expect(changedBy(ended)).toBeGreaterThan(10)
@@ -22,11 +23,11 @@ export function uninstall(life: OneHost): void {
     expect(stdout).toMatch(/mojabox_kafka-data[\s\S]*mojabox_mysql-data[\s\S]*secrets/)
   })
 
-  test('install finds the same accounts with the same balances again', async () => {
+  test('install finds the same participants with the same balances again', async () => {
     const ended = await life.desk.run(['install', ...life.flags])
     expectDone(ended)
     expect(only(ended, 'report').report.passed).toBe(true)
-    expect(await balancesOn(life.host.name)).toEqual(balances)
+    expect(await ledger()).toEqual(kept)
   })
 
   test('uninstall --delete-data leaves the host as it was found', async () => {

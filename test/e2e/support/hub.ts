@@ -32,16 +32,20 @@ interface Account {
   value: number
 }
 
-/** Each test DFSP's accounts as central-ledger itself tells them: `mojaboxpayer SETTLEMENT USD -10000`. */
+/** Each participant's accounts as central-ledger itself tells them: `mojaboxpayer SETTLEMENT USD -10000`. */
 export async function balancesOn(node: string): Promise<string[]> {
-  const names = (await ledger<{ name: string }[]>(node, '/participants')).map(({ name }) => name)
   const rows = await Promise.all(
-    names.map(async (name) => {
+    (await participantsOn(node)).map(async ({ name }) => {
       const accounts = await ledger<Account[]>(node, `/participants/${name}/accounts`)
       return accounts.map((account) => `${name} ${account.ledgerAccountType} ${account.currency} ${account.value}`)
     }),
   )
   return rows.flat().sort()
+}
+
+/** The participants, with when each was made. */
+export async function participantsOn(node: string): Promise<{ name: string; created: string }[]> {
+  return ledger(node, '/participants')
 }
 
 async function ledger<T>(node: string, path: string): Promise<T> {

@@ -330,9 +330,9 @@ describe('watchRun, stopped by the operator', () => {
   })
 
   it('leaves no listener behind on the operator’s signal', async () => {
-    const { getEventListeners } = await import('node:events')
+    const { EventEmitter } = await import('node:events')
     const stop = new AbortController()
     for (let round = 0; round < 3; round += 1) await watch(new FakeNode(), { signal: stop.signal }).done
-    expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0)
+    expect(EventEmitter.getEventListeners(stop.signal, 'abort')).toHaveLength(0)
   })
 })

@@ -1,0 +1,40 @@
+import type { Io } from '../../../installer/cli/io.ts'
+
+/** What a command wrote, on a terminal or not. */
+export class FakeIo implements Io {
+  out = ''
+  err = ''
+  isTty = false
+  canAsk = false
+  columns = 80
+  env: NodeJS.ProcessEnv = { LANG: 'en_US.UTF-8', TERM: 'xterm-256color' }
+  readonly stop = new AbortController()
+  readonly signal = this.stop.signal
+
+  constructor(changes: Partial<Pick<Io, 'isTty' | 'canAsk' | 'columns' | 'env'>> = {}) {
+    Object.assign(this, changes)
+  }
+
+  readonly stdout = (text: string): void => {
+    this.out += text
+  }
+
+  readonly stderr = (text: string): void => {
+    this.err += text
+  }
+
+  get lines(): string[] {
+    return this.err.split('\n').filter((line) => line !== '')
+  }
+}
+
+/** What is on the screen after all that was written: `\r` and "clear line" acted out. */
+export function screen(text: string): string[] {
+  const rows = ['']
+  for (const part of text.split(/(\r|\n|\u001b\[2K)/)) {
+    if (part === '\n') rows.push('')
+    else if (part === '\u001b[2K') rows[rows.length - 1] = ''
+    else if (part !== '\r') rows[rows.length - 1] += part
+  }
+  return rows
+}
