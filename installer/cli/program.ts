@@ -13,35 +13,49 @@ import { addStatusCommand } from './status.ts'
 import { addUninstallCommand } from './uninstall.ts'
 import { addValidateCommand } from './validate.ts'
 
+/** Every command, by the name that is typed. */
+const COMMANDS: Record<string, (program: Command, io: Io) => void> = {
+  check: addCheckCommand,
+  plan: addPlanCommand,
+  install: addInstallCommand,
+  status: addStatusCommand,
+  validate: addValidateCommand,
+  uninstall: addUninstallCommand,
+  bundle: addBundleCommand,
+  completion: addCompletionCommand,
+  version: addVersionCommand,
+  node: addNodeCommand,
+  agent: addAgentCommand,
+}
+
 /** Runs the command line and gives its exit code; never exits the process itself. */
 export async function run(argv: string[], io: Io): Promise<number> {
-  let code = 0
   const program = new Command('mojabox')
     .description('Install, prove and keep a Mojaloop hub on bare Linux hosts, without internet.')
     .version(VERSION)
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout(text), writeErr: (text) => io.stderr(text) })
-  addCheckCommand(program, io)
-  addPlanCommand(program, io)
-  addInstallCommand(program, io)
-  addStatusCommand(program, io)
-  addValidateCommand(program, io)
-  addUninstallCommand(program, io)
-  addBundleCommand(program, io)
-  addCompletionCommand(program, io)
-  program
-    .command('version')
-    .description('print the version')
-    .action(() => io.stdout(`${VERSION}\n`))
-  addNodeCommand(program, io)
-  addAgentCommand(program, io)
+  for (const add of commandsFor(argv[0] ?? '')) add(program, io)
   try {
     await program.parseAsync(argv, { from: 'user' })
+    return 0
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES.usage
     const facts = factsOf(error)
     io.stderr(renderError(facts))
-    code = EXIT_CODES[facts.kind]
+    return EXIT_CODES[facts.kind]
   }
-  return code
+}
+
+/** Only the one that was typed, which starts quicker; all where help, completion or a typing error needs them. */
+function commandsFor(typed: string): ((program: Command, io: Io) => void)[] {
+  const only = typed === 'completion' ? undefined : Object.entries(COMMANDS).find(([name]) => name === typed)
+  return only ? [only[1]] : Object.values(COMMANDS)
+}
+
+function addVersionCommand(program: Command, io: Io): void {
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => io.stdout(`${VERSION}\n`))
 }

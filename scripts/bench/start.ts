@@ -18,7 +18,7 @@ interface StartOptions {
 }
 
 /** An ordinary command: it loads the application, reads a file and prints, and asks no host. */
-const COMMAND = ['completion', 'bash']
+const COMMAND = ['install', '--help']
 
 export const start: Group = {
   needsLab: false,

@@ -1,0 +1,238 @@
+import { randomBytes } from 'node:crypto'
+import { posix } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { NODE_PATHS } from '../../../agent/contract/paths.ts'
+import type { Step } from '../../../agent/contract/step.ts'
+import type { WorkOrder } from '../../../agent/contract/work-order.ts'
+import { AGENT_USER, planAgent } from '../../../agent/deployments/agent-steps.ts'
+import { loadDeployment } from '../../../agent/deployments/core-test-harness/load.ts'
+import { FOLDER, planHub } from '../../../agent/deployments/core-test-harness/plan.ts'
+import type { ComposeParams } from '../../../agent/engine/steps/compose.ts'
+import type { FileParams } from '../../../agent/engine/steps/file.ts'
+import { handlerOf } from '../../../agent/engine/steps/registry.ts'
+import { orderOf } from '../service/orders.ts'
+import { IMAGES, shippedBundle } from './harness.ts'
+
+const HOST = { architecture: 'amd64', distribution: 'debian-13', installDocker: true }
+const profile = 'central-ledger'
+
+async function stepsOf(changes: Partial<WorkOrder> = {}, host = HOST): Promise<Step[]> {
+  const { bundle } = shippedBundle()
+  const order = orderOf(changes)
+  return planHub(order, await loadDeployment(bundle, { ...host, profile: order.profile }), host)
+}
+
+const settings = (changes: Partial<WorkOrder['settings']>) => ({ settings: { ...orderOf().settings, ...changes } })
+const find = <P>(steps: Step[], id: string) => steps.find((step) => step.id === id)?.params as P
+const files = (steps: Step[]) => steps.filter(({ kind }) => kind === 'file').map(({ params }) => params as FileParams)
+
+describe('planHub', () => {
+  it('is pure: the same input gives the same steps', async () => {
+    const before = JSON.stringify(await stepsOf())
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    process.env.MOJABOX_PROFILE = randomBytes(4).toString('hex')
+    expect(JSON.stringify(await stepsOf())).toBe(before)
+    delete process.env.MOJABOX_PROFILE
+  })
+
+  it('changes nothing of what it is given', async () => {
+    const { bundle } = shippedBundle()
+    const order = orderOf()
+    const deployment = await loadDeployment(bundle, { ...HOST, profile })
+    const before = structuredClone({ order, deployment })
+    planHub(order, deployment, HOST)
+    expect({ order, deployment }).toEqual(before)
+  })
+
+  it('reads like the guide a person would write', async () => {
+    const kinds = (await stepsOf()).map(({ id, kind }) => (kind === 'file' || kind === 'secret' ? kind : id))
+    const order = kinds.filter((kind, index) => kind !== kinds[index - 1])
+    expect(order).toEqual([
+      'store',
+      'packages',
+      'docker',
+      'images',
+      'secret',
+      'file',
+      'backing-services',
+      'topics',
+      'services',
+      'hub-accounts',
+      'settlement-model',
+      ...order.filter((kind) => kind.startsWith('participant-')),
+    ])
+  })
+
+  it('is data: every step can be written down, read again, and has a handler and an id of its own', async () => {
+    const { bundle } = shippedBundle()
+    const steps = [...(await stepsOf()), ...planAgent(orderOf(), bundle.manifest)]
+    expect(JSON.parse(JSON.stringify(steps))).toEqual(steps)
+    expect(new Set(steps.map(({ id }) => id)).size).toBe(steps.length)
+    for (const step of steps) expect(handlerOf(step.kind).describe(step.params)).not.toMatch(/undefined|\[object|^$/)
+  })
+
+  it('has no secret in any step, only references, each to a secret that an earlier step makes', async () => {
+    const steps = await stepsOf()
+    const made: string[] = []
+    for (const step of steps) {
+      if (step.kind === 'secret') made.push((step.params as { name: string }).name)
+      for (const [, name] of JSON.stringify(step.params).matchAll(/\{\{secret:([^}]*)\}\}/g)) expect(made).toContain(name)
+    }
+    expect(made.length).toBeGreaterThan(0)
+    for (const { content, path } of files(steps)) {
+      if (!path.endsWith('.json')) continue
+      for (const [, value] of content.matchAll(/"[^"]*(?:password|secret)[^"]*":\s*"([^"]+)"/gi)) {
+        expect(value).toMatch(/^\{\{secret:/)
+      }
+    }
+  })
+
+  it('lets nobody but its reader read a file with a secret', async () => {
+    for (const { path, content, mode } of files(await stepsOf())) {
+      if (content.includes('{{secret:')) expect({ path, others: mode & 0o077 }).toEqual({ path, others: 0 })
+    }
+  })
+
+  it('writes below the deployment’s folder only', async () => {
+    for (const { path } of files(await stepsOf())) {
+      expect(posix.normalize(path)).toBe(path)
+      expect(path.startsWith(`${FOLDER}/`)).toBe(true)
+    }
+  })
+
+  it('fills the currency in everywhere', async () => {
+    const steps = await stepsOf(settings({ currency: 'KES' }))
+    expect(JSON.stringify(files(steps))).not.toContain('{{currency}}')
+    expect(find<{ currency: string }>(steps, 'hub-accounts').currency).toBe('KES')
+    const models = find<{ currency: string }>(steps, 'settlement-model')
+    expect(models.currency).toBe('KES')
+  })
+
+  it('publishes the ports that the site wants, and talks to them itself', async () => {
+    const steps = await stepsOf(settings({ ports: { 'central-ledger': 23001, kafka: 29092 } }))
+    const environment = find<FileParams>(steps, 'file-.env').content
+    expect(environment).toMatch(/=23001$/m)
+    expect(environment).toMatch(/=29092$/m)
+    expect(find<{ brokers: string[] }>(steps, 'topics').brokers).toEqual(['127.0.0.1:29092'])
+    expect(find<{ url: string }>(steps, 'hub-accounts').url).toBe('http://127.0.0.1:23001')
+  })
+
+  it('makes Compose restart services when their configuration changes: it does not look into files', async () => {
+    const fingerprint = (steps: Step[]) => /^MOJABOX_CONFIG=(.*)$/m.exec(find<FileParams>(steps, 'file-.env').content)?.[1]
+    const usual = fingerprint(await stepsOf())
+    expect(usual).toMatch(/^[0-9a-f]{16}$/)
+    expect(fingerprint(await stepsOf())).toBe(usual)
+    expect(fingerprint(await stepsOf(settings({ currency: 'KES' })))).not.toBe(usual)
+  })
+
+  it('leaves a Docker alone that the host has', async () => {
+    const { bundle } = shippedBundle()
+    const steps = await stepsOf({}, { ...HOST, installDocker: false })
+    expect(steps.some(({ kind }) => kind === 'packages')).toBe(false)
+    const packages = bundle.manifest.artifacts.find(({ kind }) => kind === 'packages')
+    const kept = find<{ blobs: { digest: string }[] }>(steps, 'store').blobs.map(({ digest }) => digest)
+    expect(kept).not.toContain(packages?.descriptor.digest)
+  })
+
+  it('installs by name what the packages artifact says', async () => {
+    expect(find(await stepsOf(), 'packages')).toMatchObject({
+      distribution: 'debian-13',
+      wanted: ['docker.io', 'docker-compose'],
+    })
+  })
+
+  it('starts what others lean on first, and jobs with the rest', async () => {
+    const steps = await stepsOf()
+    const backing = find<ComposeParams>(steps, 'backing-services')
+    const all = find<ComposeParams>(steps, 'services')
+    expect(backing.jobs).toEqual([])
+    expect(backing.services.every((name) => all.services.includes(name))).toBe(true)
+    expect(all.services.filter((name) => all.jobs.includes(name))).toEqual([])
+    expect(all.jobs.length).toBeGreaterThan(0)
+  })
+
+  it('names each image once, for the host’s own architecture', async () => {
+    const { names, architecture } = find<{ names: string[]; architecture: string }>(await stepsOf(), 'images')
+    expect(names.toSorted()).toEqual(IMAGES.toSorted())
+    expect(architecture).toBe('amd64')
+  })
+})
+
+describe('loadDeployment', () => {
+  it('keeps manifests and configurations of images in the store, but no layers: they are the runtime’s', async () => {
+    const { bundle } = shippedBundle()
+    const { keptBlobs, packages } = await loadDeployment(bundle, { ...HOST, profile })
+    expect(keptBlobs.filter(({ role }) => role === 'layer')).toEqual([])
+    expect(keptBlobs.filter(({ role }) => role === 'manifest')).toHaveLength(4)
+    expect(packages?.blobs.some(({ role }) => role === 'layer')).toBe(true)
+  })
+
+  it('refuses an unknown profile, naming those there are', async () => {
+    const { bundle } = shippedBundle()
+    await expect(loadDeployment(bundle, { ...HOST, profile: 'everything' })).rejects.toMatchObject({
+      facts: { code: 'profile-unknown', kind: 'usage', needed: expect.stringContaining('central-ledger') },
+    })
+  })
+
+  it('refuses packages that do not say what to install: nothing to do would count as done', async () => {
+    const { bundle } = shippedBundle({ install: undefined })
+    await expect(loadDeployment(bundle, { ...HOST, profile })).rejects.toMatchObject({ facts: { kind: 'bundle' } })
+  })
+
+  it.each([
+    ['another distribution', { ...HOST, distribution: 'ubuntu-24.04' }],
+    ['another architecture', { ...HOST, architecture: 'arm64' }],
+  ])('has no packages for %s', async (_what, host) => {
+    const { bundle } = shippedBundle()
+    expect((await loadDeployment(bundle, { ...host, profile })).packages).toBeUndefined()
+  })
+
+  it.each([
+    ['a Compose file that is none', { 'compose.yaml': 'services: [' }],
+    ['a Compose file without images', { 'compose.yaml': 'services: {mysql: {build: .}}' }],
+    ['a definition that is none', { 'deployment.yaml': 'version: 9' }],
+  ])('tells %s as the bundle’s fault', async (_what, changed) => {
+    const { bundle } = shippedBundle({ files: changed as Record<string, string> })
+    const error = await loadDeployment(bundle, { ...HOST, profile }).catch((thrown) => thrown)
+    expect(error).toMatchObject({ facts: { kind: 'bundle' } })
+  })
+})
+
+describe('planAgent', () => {
+  const { bundle } = shippedBundle()
+  const steps = planAgent(orderOf(), bundle.manifest)
+
+  it('comes last: the command, the record, the user, the unit, the service', () => {
+    expect(steps.map(({ kind }) => kind)).toEqual(['link', 'file', 'user', 'file', 'unit'])
+    expect(steps.at(-1)).toMatchObject({ id: 'agent', params: { unit: 'mojabox-agent.service' } })
+  })
+
+  it('records what is installed in a file that all may read and that holds no secret', () => {
+    const record = find<FileParams>(steps, 'node-state')
+    expect(record).toMatchObject({ path: NODE_PATHS.node, mode: 0o644 })
+    expect(JSON.parse(record.content)).toMatchObject({ site: 'kigali', host: 'n1', profile, bundle: bundle.manifest.digest })
+    expect(record.content).not.toContain('{{secret')
+  })
+
+  it('runs the agent without root, capabilities or a place to write but its reports', () => {
+    const { content, mode } = find<FileParams>(steps, 'agent-unit')
+    expect(mode).toBe(0o644)
+    for (const line of [
+      `User=${AGENT_USER}`,
+      'NoNewPrivileges=yes',
+      'CapabilityBoundingSet=',
+      'ProtectSystem=strict',
+      'ProtectHome=yes',
+      'Restart=always',
+      `ExecStart=${NODE_PATHS.executable} agent`,
+    ]) {
+      expect(content.split('\n')).toContain(line)
+    }
+    const writable = content.split('\n').filter((line) => line.startsWith('ReadWritePaths='))
+    expect(writable).toEqual([`ReadWritePaths=-${NODE_PATHS.reports}`])
+  })
+
+  it('is the same for the same order: a re-run finds nothing to do', () => {
+    expect(planAgent(orderOf({ run: 'run-2', desk: 'another@desk' }), bundle.manifest)).toEqual(steps)
+  })
+})
