@@ -1,10 +1,10 @@
-import type { Command } from 'commander'
+import { Argument, type Command } from 'commander'
 import type { Io } from './io.ts'
 
 export function addCompletionCommand(program: Command, io: Io): void {
   program
     .command('completion')
-    .argument('[shell]', 'bash', 'bash')
+    .addArgument(new Argument('[shell]', 'whose').choices(['bash']).default('bash'))
     .description('print shell completion')
     .addHelpText('after', '\nExample:\n  mojabox completion bash > /etc/bash_completion.d/mojabox\n')
     .action(() => io.stdout(bashCompletion(program)))
@@ -16,7 +16,7 @@ function bashCompletion(program: Command): string {
   const cases = visible.map((command) => {
     const words = [
       ...command.commands.map((inner) => inner.name()),
-      ...command.options.map((option) => option.long ?? ''),
+      ...command.options.filter((option) => !option.hidden).map((option) => option.long ?? ''),
     ]
     return `    ${command.name()}) words="${words.filter(Boolean).join(' ')}";;`
   })

@@ -17,13 +17,14 @@ const PLAIN_LINE_MS = 5_000
 
 /** Shows progress on stderr, with rate and time left. */
 export function createProgress(io: Io, label: string, now: () => number = Date.now): Progress {
-  const clear = io.isTty ? '\r\u001b[2K' : ''
+  const redraws = io.isTty && io.env.TERM !== 'dumb'
+  const clear = redraws ? '\r\u001b[2K' : ''
   let current = label
   let gauge = begunMeter(now)
   let shownAt = now()
   const show = (text: string): void => {
     shownAt = now()
-    io.stderr(io.isTty ? `${clear}${text.slice(0, io.columns - 1)}` : `${text}\n`)
+    io.stderr(redraws ? `${clear}${text.slice(0, io.columns - 1)}` : `${text}\n`)
   }
   show(label)
   return {
@@ -34,12 +35,12 @@ export function createProgress(io: Io, label: string, now: () => number = Date.n
       show(text)
     },
     update(doneBytes, totalBytes) {
-      if (now() - shownAt < (io.isTty ? REDRAW_MS : PLAIN_LINE_MS)) return
+      if (now() - shownAt < (redraws ? REDRAW_MS : PLAIN_LINE_MS)) return
       show(totalBytes === 0 ? current : `${current}: ${gauge.show(doneBytes, totalBytes)}`)
     },
     note: (text) => io.stderr(`${clear}${text}\n`),
     done: () => {
-      if (io.isTty) io.stderr(clear)
+      if (redraws) io.stderr(clear)
     },
   }
 }

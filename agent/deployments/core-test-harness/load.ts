@@ -34,8 +34,7 @@ export async function loadDeployment(
   const definition = parseDefinition(definitionText)
   const profile = profileOf(definition, host.profile)
   const composeText = await readText(definition.compose)
-  const { services } = ComposeFile.parse(parse(composeText, { merge: true }))
-  const images = [...new Set(profile.services.map((name) => services[name]?.image ?? ''))]
+  const images = imagesOf(composeText, profile)
   const configs = definition.configs.filter((config) => config.services.some((name) => profile.services.includes(name)))
   const configTexts = new Map<string, string>()
   for (const config of configs) configTexts.set(config.file, await readText(config.file))
@@ -88,4 +87,32 @@ async function namesToInstall(bundle: NodeBundle, artifact: Artifact): Promise<s
     needed: 'the names of the packages',
     next: 'build the bundle again with this version of mojabox',
   })
+}
+
+/** Each once. @throws MojaboxError `compose-invalid` */
+function imagesOf(composeText: string, profile: Profile): string[] {
+  try {
+    const { services } = ComposeFile.parse(parse(composeText, { merge: true }))
+    return [
+      ...new Set(
+        profile.services.map((name) => {
+          const image = services[name]?.image
+          if (image === undefined) throw new Error(`service ${name} has no image`)
+          return image
+        }),
+      ),
+    ]
+  } catch (cause) {
+    throw new MojaboxError(
+      {
+        code: 'compose-invalid',
+        kind: 'bundle',
+        message: "the bundle's Compose file cannot be used",
+        found: cause instanceof Error ? cause.message : String(cause),
+        needed: 'every service of the profile, each with its image',
+        next: 'build the bundle again with this version of mojabox',
+      },
+      { cause },
+    )
+  }
 }

@@ -29,7 +29,7 @@ export function planHub(order: WorkOrder, deployment: LoadedDeployment, host: Ho
   const jobs = profile.jobs
   const lasting = (names: string[]) => names.filter((name) => !jobs.includes(name))
   return [
-    step('store', 'store', { title: 'the bundle’s files in the store', blobs }),
+    step('store', 'store', { title: 'files of the bundle in the store', blobs }),
     ...(host.installDocker && packages
       ? [
           step('packages', 'packages', {

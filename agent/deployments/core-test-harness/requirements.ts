@@ -1,4 +1,5 @@
 import { MojaboxError } from '../../../bundles/format/error.ts'
+import type { Artifact } from '../../../bundles/format/manifest.ts'
 import type { Facts } from '../../contract/facts.ts'
 import type { NodeBundle } from '../../contract/step.ts'
 import type { WorkOrder } from '../../contract/work-order.ts'
@@ -39,7 +40,9 @@ export function requirementsOf(
     // Of a bundle for other processors only that can be said.
     disk: architectures.includes(architecture) ? diskOf(deployment, bundle, host) : [],
     ports: published.map(([name, { service }]) => ({ name, port: portOf(order, deployment, name), service })),
-    distributions: manifest.artifacts.filter(({ kind }) => kind === 'packages').map(({ name }) => name),
+    distributions: manifest.artifacts
+      .filter(({ kind, platform }) => kind === 'packages' && platform?.architecture === architecture)
+      .map(({ name }) => name),
     docker: { ...DEFAULT_REQUIREMENTS.docker, installing: host.installing },
     loopbackHosts: [...DEFAULT_REQUIREMENTS.loopbackHosts, ...profile.services],
   }
@@ -58,11 +61,14 @@ function diskOf({ images, profile }: LoadedDeployment, { manifest }: NodeBundle,
   })
 }
 
-/** Those for which the bundle has every image of the profile. */
-function architecturesOf(artifacts: NodeBundle['manifest']['artifacts'], images: string[]): string[] {
-  const carried = artifacts.filter(({ kind, name }) => kind === 'image' && images.includes(name))
-  const single = carried.flatMap(({ platform }) => (platform ? [platform.architecture] : []))
-  return single.length === carried.length ? [...new Set(single)] : DEFAULT_REQUIREMENTS.architectures
+/** Those for which the bundle has every image of the profile; an image without a platform is an index for several. */
+function architecturesOf(artifacts: Artifact[], images: string[]): string[] {
+  const carried = artifacts.filter(({ kind }) => kind === 'image')
+  return DEFAULT_REQUIREMENTS.architectures.filter((architecture) =>
+    images.every((image) =>
+      carried.some(({ name, platform }) => name === image && (platform?.architecture ?? architecture) === architecture),
+    ),
+  )
 }
 
 /** @throws MojaboxError `port-unknown`: the hub would listen elsewhere than the operator thinks */

@@ -10,7 +10,7 @@ export interface LinkParams {
 
 /** A symbolic link; a link or small file that was there comes back with undo. */
 export const link: StepHandler<LinkParams> = {
-  describe: (params) => `${params.path} → ${params.target}`,
+  describe: (params) => `${params.path} -> ${params.target}`,
 
   async isDone(_context, params) {
     const found = await lstat(params.path).catch(() => undefined)

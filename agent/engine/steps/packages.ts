@@ -25,6 +25,7 @@ export interface PackagesParams {
 /** How long another package manager may hold dpkg's lock, milliseconds. */
 const LOCK_WAIT_MS = 300_000
 const LOCK_LOOK_MS = 3_000
+const PURGE_LIMIT_MS = 10 * 60_000
 
 interface Before {
   installed: string[]
@@ -72,10 +73,11 @@ export const packages: StepHandler<PackagesParams> = {
     await removeNetwork(context.run, traces)
     if (purge.length > 0) {
       await mendHalfInstalled(context)
-      await context.run(['dpkg', '--purge', ...purge], {
-        timeoutMs: 10 * 60_000,
-        env: { DEBIAN_FRONTEND: 'noninteractive' },
-      })
+      const env = { DEBIAN_FRONTEND: 'noninteractive' }
+      await context.run(['dpkg', '--remove', ...purge], { timeoutMs: PURGE_LIMIT_MS, env })
+      // Debian's docker.io leaves this to empty /var/lib/docker with when it is purged: what goes there is ours to say.
+      await rm('/var/lib/docker/nuke-graph-directory.sh', { force: true })
+      await context.run(['dpkg', '--purge', ...purge], { timeoutMs: PURGE_LIMIT_MS, env })
     }
     await removeRest(context.run, traces, context.order.deleteData)
     await rm(join(NODE_PATHS.packages, params.distribution), { recursive: true, force: true })

@@ -146,8 +146,8 @@ class Move {
     for (;;) {
       const units = (await this.readAccount())?.units
       const elapsed = Date.now() - startedAt
-      if (units === to) return pass(`${decimalOf(-from)} → ${decimalOf(-to)} in ${elapsed} ms`)
-      if (units !== from) return fail(`${decimalOf(-from)} → ${units === undefined ? 'nothing' : decimalOf(-units)}`)
+      if (units === to) return pass(`${decimalOf(-from)} to ${decimalOf(-to)} in ${elapsed} ms`)
+      if (units !== from) return fail(`${decimalOf(-from)} to ${units === undefined ? 'nothing' : decimalOf(-units)}`)
       if (elapsed > this.context.times.fundsMs)
         return fail(`still ${decimalOf(-from)} after ${Math.round(elapsed / 1000)} s`)
       await this.pause()

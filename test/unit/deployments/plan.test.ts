@@ -15,9 +15,10 @@ import { IMAGES, shippedBundle } from './harness.ts'
 
 const HOST = { architecture: 'amd64', distribution: 'debian-13', installDocker: true }
 const profile = 'central-ledger'
+const WITH_CURRENCY = { files: { 'config/central-ledger.json': '{"CURRENCY":"{{currency}}"}' } }
 
-async function stepsOf(changes: Partial<WorkOrder> = {}, host = HOST): Promise<Step[]> {
-  const { bundle } = shippedBundle()
+async function stepsOf(changes: Partial<WorkOrder> = {}, host = HOST, options = {}): Promise<Step[]> {
+  const { bundle } = shippedBundle(options)
   const order = orderOf(changes)
   return planHub(order, await loadDeployment(bundle, { ...host, profile: order.profile }), host)
 }
@@ -101,8 +102,8 @@ describe('planHub', () => {
   })
 
   it('fills the currency in everywhere', async () => {
-    const steps = await stepsOf(settings({ currency: 'KES' }))
-    expect(JSON.stringify(files(steps))).not.toContain('{{currency}}')
+    const steps = await stepsOf(settings({ currency: 'KES' }), HOST, WITH_CURRENCY)
+    expect(find<FileParams>(steps, 'file-central-ledger.json').content).toBe('{"CURRENCY":"KES"}')
     expect(find<{ currency: string }>(steps, 'hub-accounts').currency).toBe('KES')
     const models = find<{ currency: string }>(steps, 'settlement-model')
     expect(models.currency).toBe('KES')
@@ -122,7 +123,8 @@ describe('planHub', () => {
     const usual = fingerprint(await stepsOf())
     expect(usual).toMatch(/^[0-9a-f]{16}$/)
     expect(fingerprint(await stepsOf())).toBe(usual)
-    expect(fingerprint(await stepsOf(settings({ currency: 'KES' })))).not.toBe(usual)
+    const shillings = fingerprint(await stepsOf(settings({ currency: 'KES' }), HOST, WITH_CURRENCY))
+    expect(shillings).not.toBe(fingerprint(await stepsOf({}, HOST, WITH_CURRENCY)))
   })
 
   it('leaves a Docker alone that the host has', async () => {

@@ -1,0 +1,26 @@
+import { createRunCommand } from '../../../agent/runtimes/command.ts'
+import { familiarName, listImages } from '../../../agent/runtimes/docker.ts'
+
+const run = createRunCommand()
+
+/** The ID of the image of that name in this machine's Docker; undefined when there is none. */
+export async function imageId(name: string): Promise<string | undefined> {
+  return (await listImages()).find(({ tags }) => tags.includes(familiarName(name)))?.id
+}
+
+/** Names in this machine's Docker that a mirror of a run gave to these images. */
+export async function mirrorNames(names: string[]): Promise<string[]> {
+  const tags = (await listImages()).flatMap((image) => image.tags)
+  return tags.filter((tag) => /^127\.0\.0\.1:\d+\//.test(tag) && names.some((name) => tag.endsWith(`/${name}`)))
+}
+
+export async function tag(source: string, name: string): Promise<void> {
+  await run(['docker', 'tag', source, familiarName(name)])
+}
+
+/** Takes everything away that a test with these names can have left. */
+export async function forget(names: string[]): Promise<void> {
+  for (const name of [...names.map(familiarName), ...(await mirrorNames(names))]) {
+    await run(['docker', 'rmi', '--force', name], { okCodes: [0, 1] })
+  }
+}
