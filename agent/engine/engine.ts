@@ -81,6 +81,8 @@ async function applyOne(
   return true
 }
 
+const TAKE_AWAY = 'Take them away and run uninstall again to have it go'
+
 /**
  * Takes back what the journal says was applied, last first; data stays unless the order says `deleteData`.
  * @returns how many steps were undone
@@ -93,6 +95,7 @@ export async function undoSteps(
 ): Promise<number> {
   const applied = journal.applied().reverse()
   const todo = applied.filter(({ step, kept }) => !kept || context(step).order.deleteData)
+  let undone = 0
   for (const [index, { step, before }] of todo.entries()) {
     const handler = handlers(step.kind)
     const title = `undo: ${handler.describe(step.params)}`
@@ -101,7 +104,16 @@ export async function undoSteps(
     const startedAt = Date.now()
     emit({ type: 'step-started', id: step.id, title, index, count: todo.length })
     try {
+      const needed = (await handler.neededBy?.(stepContext, step.params)) ?? []
+      if (needed.length > 0) {
+        stepContext.note(
+          `${handler.describe(step.params)}: stays, as others use it: ${needed.join(', ')}. ${TAKE_AWAY}`,
+        )
+        emit({ type: 'step-done', id: step.id, title, changed: false, seconds: secondsSince(startedAt) })
+        continue
+      }
       await handler.undo?.(stepContext, step.params, before)
+      undone += 1
       const phase = handler.keepsData && !stepContext.order.deleteData ? 'kept' : 'undone'
       await journal.append({ run: stepContext.order.run, phase, step })
       emit({ type: 'step-done', id: step.id, title, changed: true, seconds: secondsSince(startedAt) })
@@ -112,7 +124,7 @@ export async function undoSteps(
       throw failure
     }
   }
-  return todo.length
+  return undone
 }
 
 function inStep(title: string, error: unknown): MojaboxError {

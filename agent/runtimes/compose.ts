@@ -1,3 +1,4 @@
+import { factsOf } from '../../bundles/format/error.ts'
 import type { RunCommand } from '../contract/step.ts'
 
 /** The Compose project of every hub that mojabox runs; its containers' names begin with it. */
@@ -62,6 +63,14 @@ export async function dockerAnswers(run: RunCommand): Promise<boolean> {
   return run(['docker', 'version', '--format', '{{.Server.Version}}']).then(
     () => true,
     () => false,
+  )
+}
+
+/** False where there is no Docker at all; one that is stopped is there. */
+export async function dockerIsThere(run: RunCommand): Promise<boolean> {
+  return run(['docker', '--version']).then(
+    () => true,
+    (error) => factsOf(error).code !== 'command-missing',
   )
 }
 

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunCommand } from '../contract/step.ts'
+import { dockerIsThere, PROJECT } from './compose.ts'
 
 /** What a Docker daemon leaves on a host besides its packages, as it was before the daemon came. */
 export interface DockerTraces {
@@ -53,6 +54,21 @@ export async function observeTraces(run: RunCommand): Promise<DockerTraces> {
     forwardPolicies: { iptables: forwardPolicy(rules.iptables), ip6tables: forwardPolicy(rules.ip6tables) },
     chains: { iptables: chainNames(rules.iptables), ip6tables: chainNames(rules.ip6tables) },
   }
+}
+
+/**
+ * What is in Docker that is not the hub's: containers, volumes, images (the hub's own are gone by then), by name. Empty
+ * where there is no Docker. @throws MojaboxError when it is there and does not answer: nobody knows then
+ */
+export async function othersInDocker(run: RunCommand): Promise<string[]> {
+  if (!(await dockerIsThere(run))) return []
+  const project = '{{.Label "com.docker.compose.project"}}'
+  const containers = await run(['docker', 'ps', '-a', '--format', `container {{.Names}}\t${project}`])
+  const volumes = await run(['docker', 'volume', 'ls', '--format', `volume {{.Name}}\t${project}`])
+  const images = await run(['docker', 'images', '--format', 'image {{.Repository}}:{{.Tag}}\t'])
+  const rows = [containers, volumes, images].flatMap(({ stdout }) => stdout.split('\n').filter(Boolean))
+  const others = rows.map((row) => row.split('\t')).filter(([, owner]) => owner !== PROJECT)
+  return others.map(([name = '']) => name)
 }
 
 /** Stops the daemon and what would start it again; its containers end with it. */

@@ -32,7 +32,7 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   const distribution = facts.os?.key ?? 'unknown'
   const { architecture } = facts.cpu
   const deployment = await loadDeployment(bundle, { profile: order.profile, distribution, architecture })
-  const installing = journal.applied().some(({ step }) => step.id === 'packages')
+  const installing = journal.applied().some(({ step, kept }) => step.id === 'packages' && !kept)
   const installDocker = installing || !facts.docker?.installed
   const needs = requirementsOf(order, deployment, bundle, {
     facts,
@@ -46,7 +46,7 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
     ...planHub(order, deployment, { architecture, distribution, installDocker }),
     ...planAgent(order, bundle.manifest),
   ]
-  const settled = journal.applied().some(({ step }) => step.id === 'agent')
+  const settled = journal.applied().some(({ step, kept }) => step.id === 'agent' && !kept)
   return { checks, steps, settled }
 }
 

@@ -6,10 +6,12 @@ import { copyFile, open, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
+import { run } from '../lab/process.ts'
 import { diffSnapshots, snapshotHost } from '../lab/snapshot.ts'
 import { waitFor } from '../lab/wait.ts'
+import { packageFiles, positionOf } from './support/bundle-content.ts'
 import { bundle, Desk } from './support/desk.ts'
-import { EXIT, errorOf, expectNoInsides, expectRefused } from './support/expectations.ts'
+import { EXIT, errorOf, expectDone, expectNoInsides, expectRefused } from './support/expectations.ts'
 import { buildForeignBundle } from './support/foreign-bundle.ts'
 
 const GiB = 1024 ** 3
@@ -34,7 +36,10 @@ describe('bad input', () => {
     })
 
     test('a flag or a command that does not exist, with the one that was meant', async () => {
-      for (const [args, meant] of [[['install', '--bundel', 'x'], '--bundle'], [['instal'], 'install']] as const) {
+      for (const [args, meant] of [
+        [['install', '--bundel', 'x'], '--bundle'],
+        [['instal'], 'install'],
+      ] as const) {
         const ended = await desk.run(args)
         expect(ended.code).toBe(EXIT.usage)
         expect(ended.stderr).toContain(meant)
@@ -80,9 +85,9 @@ describe('bad input', () => {
       damaged = join(desk.folder, 'damaged.tar')
     })
 
+    const flags = (path: string) => desk.flags(host).map((flag) => (flag === bundle ? path : flag))
     const refused = async (path: string) => {
-      const flags = desk.flags(host).map((flag) => (flag === bundle ? path : flag))
-      const ended = await desk.run(['install', ...flags])
+      const ended = await desk.run(['install', ...flags(path)])
       // It is refused at the desk: no host was asked for anything.
       expect(ended.events).toEqual([])
       return expectRefused(ended, EXIT.bundle)
@@ -108,6 +113,20 @@ describe('bad input', () => {
       await flipByte(damaged, Math.floor((await stat(damaged)).size / 2))
       expect(await refused(damaged)).toMatch(/damaged\n {2}found: .*sha256:[\s\S]*needed: +sha256:/)
     })
+
+    test('it changed after it was checked, under the same time and size: the host itself finds out', async () => {
+      const before = await snapshotHost(host.name)
+      await copyFile(bundle, damaged)
+      expectDone(await desk.run(['check', ...flags(damaged)]))
+      const [docker] = (await packageFiles('debian-13')).filter(({ name }) => name.startsWith('docker.io_'))
+      if (docker === undefined) throw new Error('the bundle has no package docker.io')
+      await run(['touch', '--reference', damaged, join(desk.folder, 'time')])
+      await flipByte(damaged, (await positionOf(docker)) + 1_000)
+      await run(['touch', '--reference', join(desk.folder, 'time'), damaged])
+      expect(expectRefused(await desk.run(['install', ...flags(damaged)]), EXIT.bundle)).toContain('arrived damaged')
+      expectDone(await desk.run(['uninstall', ...flags(damaged)]))
+      expect(diffSnapshots(before, await snapshotHost(host.name))).toEqual([])
+    })
   })
 
   describe('a host that cannot carry the hub', () => {
@@ -126,7 +145,15 @@ describe('bad input', () => {
     }
 
     test('a port that the hub needs is taken, and by whom', async () => {
-      await nodeExec(host.name, ['systemd-run', '--quiet', '--unit=own-web', 'perl', '-MIO::Socket::INET', '-e', LISTEN])
+      await nodeExec(host.name, [
+        'systemd-run',
+        '--quiet',
+        '--unit=own-web',
+        'perl',
+        '-MIO::Socket::INET',
+        '-e',
+        LISTEN,
+      ])
       const listens = async () => (await nodeExec(host.name, ['ss', '-ltn'])).stdout.includes(':3001 ')
       await waitFor('somebody to listen on port 3001', listens, { timeoutMs: 10_000 })
       const { message } = await refused(host, EXIT.check)
@@ -162,7 +189,9 @@ describe('bad input', () => {
     test('it has too little disk', async () => {
       const full = await desk.host('full', { diskBytes: 600_000_000 })
       const { message } = await refused(full, EXIT.check)
-      expect(message).toMatch(/found: .*MB free on \/var\/lib\/docker[\s\S]*needed: .* GB.*images[\s\S]*next: .*free [\d.]+ GB/)
+      expect(message).toMatch(
+        /found: .*MB free on \/var\/lib\/docker[\s\S]*needed: .* GB.*images[\s\S]*next: .*free [\d.]+ GB/,
+      )
     })
   })
 })
@@ -182,7 +211,8 @@ settings:
 parallel: many
 `
 
-const LISTEN = '@kept = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => 3001) or die; sleep 600'
+const LISTEN =
+  '@kept = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => 3001) or die; sleep 600'
 
 const OTHER_SYSTEM = `PRETTY_NAME="Example Linux 7"
 NAME="Example Linux"

@@ -28,11 +28,14 @@ describe('an install that is interrupted', () => {
   afterAll(() => desk?.close())
 
   const start = () => desk.start(['install', ...flags])
-  const travelling = (install: MojaboxProcess) => install.saw('step-progress', ({ id, done }) => id === 'images' && done > 0)
+  const travelling = (install: MojaboxProcess) =>
+    install.saw('step-progress', ({ id, done }) => id === 'images' && done > 0)
   const reached = (install: MojaboxProcess, step: string) => install.saw('step-started', ({ id }) => id === step)
   const on = async (...argv: string[]) => (await nodeExec(host.name, argv, { allowFailure: true })).stdout.trim()
   const engineIs = (state: string) =>
-    waitFor(`the engine to be ${state}`, async () => (await on('systemctl', 'is-active', ENGINE)) === state, { timeoutMs: 30_000 })
+    waitFor(`the engine to be ${state}`, async () => (await on('systemctl', 'is-active', ENGINE)) === state, {
+      timeoutMs: 30_000,
+    })
 
   async function interrupted(install: MojaboxProcess): Promise<Ended> {
     const at = Date.now()
@@ -49,7 +52,10 @@ describe('an install that is interrupted', () => {
   test('an engine killed in the middle of apt is started again, and what is half installed is mended', async () => {
     running = start()
     await reached(running, 'packages')
-    await waitFor('dpkg to unpack', async () => (await on('pgrep', '-x', 'dpkg')) !== '', { timeoutMs: 30_000, intervalMs: 20 })
+    await waitFor('dpkg to unpack', async () => (await on('pgrep', '-x', 'dpkg')) !== '', {
+      timeoutMs: 30_000,
+      intervalMs: 20,
+    })
     await on('systemctl', 'kill', '--signal=KILL', ENGINE)
     await running.saw('step-done', ({ id }) => id === 'packages')
     expect(await on('dpkg', '--audit')).toBe('')

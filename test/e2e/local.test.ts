@@ -8,6 +8,8 @@ import { countEgress, egressPackets } from '../lab/egress.ts'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
 import { diffSnapshots, type Snapshot, snapshotHost } from '../lab/snapshot.ts'
 import { bundle, Desk, executable } from './support/desk.ts'
+import { startOwnContainer } from './support/docker-by-hand.ts'
+import { containersOn, dockerOn } from './support/hub.ts'
 
 const STICK = '/media/stick'
 
@@ -30,7 +32,17 @@ describe('on the machine itself', () => {
   const look = () => snapshotHost(host.name, ['/home/ops/.cache'])
   /** Runs mojabox on the host as a person with sudo, from the stick. */
   const here = (...args: string[]) => {
-    const words = ['sh', '-c', `cd ${STICK} && exec ./mojabox "$@"`, 'sh', ...args, '--host', 'local', '--bundle', 'hub.tar']
+    const words = [
+      'sh',
+      '-c',
+      `cd ${STICK} && exec ./mojabox "$@"`,
+      'sh',
+      ...args,
+      '--host',
+      'local',
+      '--bundle',
+      'hub.tar',
+    ]
     return nodeExec(host.name, ['env', 'HOME=/home/ops', 'USER=ops', ...words], { user: 'ops', allowFailure: true })
   }
 
@@ -50,6 +62,18 @@ describe('on the machine itself', () => {
   test('status needs no options', async () => {
     const { stdout } = await nodeExec(host.name, ['mojabox', 'status'], { user: 'ops' })
     expect(stdout).toMatch(/hub up[\s\S]*✓ validated at/)
+  })
+
+  test('what its owner has begun to run on the Docker from the bundle stays', async () => {
+    await startOwnContainer(host.name, 'redis:8.0')
+    const own = await containersOn(host.name, 'name=own-cache')
+    const { exitCode, stderr } = await here('uninstall', '--delete-data')
+    expect(exitCode, stderr).toBe(0)
+    expect(stderr).toContain('own-cache')
+    expect(await containersOn(host.name, 'name=own-cache')).toEqual(own)
+    expect(await dockerOn(host.name, 'volume', 'ls', '--quiet')).toBe('own-data')
+    await dockerOn(host.name, 'rm', '--force', 'own-cache')
+    await dockerOn(host.name, 'volume', 'rm', 'own-data')
   })
 
   test('uninstall --delete-data leaves the machine as it was', async () => {

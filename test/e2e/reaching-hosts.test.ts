@@ -47,7 +47,9 @@ describe('reaching hosts', () => {
 
   test('a sudo password comes by reference, and is seen nowhere', async () => {
     const watch = watchArgv(host.name)
-    const ended = await check([...desk.flags(host, 'sudoer'), '--sudo-password', 'env:SITE_SUDO'], { SITE_SUDO: PASSWORD })
+    const ended = await check([...desk.flags(host, 'sudoer'), '--sudo-password', 'env:SITE_SUDO'], {
+      SITE_SUDO: PASSWORD,
+    })
     const argv = await watch.stop()
     expectDone(ended)
     expect(argv).toContain('sudo')
@@ -63,7 +65,9 @@ describe('reaching hosts', () => {
   })
 
   test('a wrong sudo password is refused and not quoted', async () => {
-    const ended = await check([...desk.flags(host, 'sudoer'), '--sudo-password', 'env:SITE_SUDO'], { SITE_SUDO: 'hunter2' })
+    const ended = await check([...desk.flags(host, 'sudoer'), '--sudo-password', 'env:SITE_SUDO'], {
+      SITE_SUDO: 'hunter2',
+    })
     expect(expectRefused(ended, EXIT.host)).toMatch(/sudo refused the password for sudoer/)
     expect(ended.stdout + ended.stderr).not.toContain('hunter2')
   })

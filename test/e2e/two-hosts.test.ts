@@ -63,8 +63,14 @@ describe('a site of two hosts', () => {
     const version = (node: LabNode) => dockerOn(node.name, 'version', '--format', '{{.Server.Version}}')
     expect(await version(old)).toMatch(/^20\.10\./)
     expect(await version(busy)).toMatch(/^26\./)
-    const kinds = all((await desk.run(['plan', ...flags])).events, 'plan').map(({ host, steps }) => [host, steps.map(({ kind }) => kind)])
-    expect(Object.fromEntries(kinds)).toMatchObject({ old: expect.arrayContaining(['packages']), busy: expect.not.arrayContaining(['packages']) })
+    const kinds = all((await desk.run(['plan', ...flags])).events, 'plan').map(({ host, steps }) => [
+      host,
+      steps.map(({ kind }) => kind),
+    ])
+    expect(Object.fromEntries(kinds)).toMatchObject({
+      old: expect.arrayContaining(['packages']),
+      busy: expect.not.arrayContaining(['packages']),
+    })
   })
 
   test('both are well, by status and by validation', async () => {

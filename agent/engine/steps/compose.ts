@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { stripVTControlCharacters } from 'node:util'
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import type { StepContext, StepHandler } from '../../contract/step.ts'
 import {
   actualHashes,
   type ComposeContainer,
   composeArgv,
-  dockerAnswers,
+  dockerIsThere,
   listContainers,
   listVolumes,
   PROJECT,
@@ -44,6 +45,8 @@ export const compose: StepHandler<ComposeParams> = {
   },
 
   async apply(context, params) {
+    // Compose does not start what is only paused; what is not, this leaves alone.
+    await context.run(composeArgv(params.folder, 'unpause'), { okCodes: [0, 1] })
     const up = ['up', '--detach', '--no-build', '--pull', 'never', '--quiet-pull', ...params.services]
     const started = context.run(composeArgv(params.folder, ...up), { timeoutMs: params.waitSeconds * 1000 })
     // Compose waits for dependencies itself; a failure there is told with the container's own last words below.
@@ -56,7 +59,7 @@ export const compose: StepHandler<ComposeParams> = {
 
   async undo(context) {
     // Docker came from the bundle and went with it, in an uninstall before this one.
-    if (!(await dockerAnswers(context.run))) return
+    if (!(await dockerIsThere(context.run))) return
     const down = ['docker', 'compose', '-p', PROJECT, 'down', '--remove-orphans', '--timeout', '20']
     await context.run(down, { timeoutMs: 180_000 })
     if (!context.order.deleteData) return
@@ -108,7 +111,7 @@ async function notUp(
       okCodes: [0, 1],
     },
   )
-  const words = `${stdout}${stderr}`.trim()
+  const words = stripVTControlCharacters(`${stdout}${stderr}`).trim()
   const compose = cause instanceof MojaboxError ? `${cause.facts.found ?? cause.message}\n` : ''
   return new MojaboxError(
     {

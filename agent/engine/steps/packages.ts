@@ -1,13 +1,15 @@
-import { link, mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { link, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { MojaboxError } from '../../../bundles/format/error.ts'
 import { ANNOTATIONS, type Digest, OciManifest } from '../../../bundles/format/manifest.ts'
+import { readSmallBlob } from '../../../bundles/format/read-artifact.ts'
 import { NODE_PATHS } from '../../contract/paths.ts'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
+import { dockerAnswers } from '../../runtimes/compose.ts'
 import {
   type DockerTraces,
   observeTraces,
+  othersInDocker,
   removeNetwork,
   removeRest,
   stopDocker,
@@ -29,6 +31,8 @@ const PURGE_LIMIT_MS = 10 * 60_000
 
 interface Before {
   installed: string[]
+  /** Names of the packages that the bundle carries; what is ours are those of them that were not installed. */
+  carried: string[]
   traces: DockerTraces
 }
 
@@ -43,8 +47,12 @@ export const packages: StepHandler<PackagesParams> = {
     return params.wanted.every((name) => installed.includes(name))
   },
 
-  async before(context): Promise<Json> {
-    const before: Before = { installed: await installedPackages(context), traces: await observeTraces(context.run) }
+  async before(context, params): Promise<Json> {
+    const before: Before = {
+      installed: await installedPackages(context),
+      carried: await debNames(context, params),
+      traces: await observeTraces(context.run),
+    }
     return before as unknown as Json
   },
 
@@ -61,27 +69,29 @@ export const packages: StepHandler<PackagesParams> = {
     await rm(folder, { recursive: true, force: true })
   },
 
+  neededBy: (context) => othersInDocker(context.run),
+
   async undo(context, params, before) {
-    const { installed, traces } = before as unknown as Before
-    // An uninstall that kept the data took the store with it: then the packages are gone already.
-    const names = await debNames(context, params).catch((): string[] => [])
-    const ours = names.filter((name) => !installed.includes(name))
+    const { installed, carried, traces } = before as unknown as Before
     const now = await installedPackages(context, true)
-    const purge = ours.filter((name) => now.includes(name))
-    // Its rules go while `iptables` is still there: it may be one of the packages.
-    await stopDocker(context.run)
-    await removeNetwork(context.run, traces)
-    if (purge.length > 0) {
-      await mendHalfInstalled(context)
-      const env = { DEBIAN_FRONTEND: 'noninteractive' }
-      await context.run(['dpkg', '--remove', ...purge], { timeoutMs: PURGE_LIMIT_MS, env })
-      // Debian's docker.io leaves this to empty /var/lib/docker with when it is purged: what goes there is ours to say.
-      await rm('/var/lib/docker/nuke-graph-directory.sh', { force: true })
-      await context.run(['dpkg', '--purge', ...purge], { timeoutMs: PURGE_LIMIT_MS, env })
-    }
-    await removeRest(context.run, traces, context.order.deleteData)
+    const purge = carried.filter((name) => !installed.includes(name) && now.includes(name))
+    if (purge.length > 0) await purgePackages(context, purge, traces)
+    // A Docker that answers now came from elsewhere, after ours had gone: what lies there is its own.
+    if (!(await dockerAnswers(context.run))) await removeRest(context.run, traces, context.order.deleteData)
     await rm(join(NODE_PATHS.packages, params.distribution), { recursive: true, force: true })
   },
+}
+
+/** Stops Docker, takes its rules away while `iptables` is still there (it may be one of them), then the packages. */
+async function purgePackages(context: StepContext, names: string[], traces: DockerTraces): Promise<void> {
+  await stopDocker(context.run)
+  await removeNetwork(context.run, traces)
+  await mendHalfInstalled(context)
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  await context.run(['dpkg', '--remove', ...names], { timeoutMs: PURGE_LIMIT_MS, env })
+  // Debian's docker.io leaves this to empty /var/lib/docker with when it is purged: what goes there is ours to say.
+  await rm('/var/lib/docker/nuke-graph-directory.sh', { force: true })
+  await context.run(['dpkg', '--purge', ...names], { timeoutMs: PURGE_LIMIT_MS, env })
 }
 
 /** The artifact's files under their own names, beside their index: a flat repository. */
@@ -139,17 +149,7 @@ async function mendHalfInstalled(context: StepContext): Promise<void> {
 }
 
 async function packagesManifest(context: StepContext, params: PackagesParams): Promise<OciManifest> {
-  const read = context.bundle?.readBlob ?? readFromStore(context)
-  return OciManifest.parse(JSON.parse((await read(params.artifact)).toString()))
-}
-
-function readFromStore(context: StepContext): (digest: Digest) => Promise<Buffer> {
-  return async (digest) => {
-    if (!(await stat(context.store.blobPath(digest)).catch(() => undefined))) {
-      throw new MojaboxError({ code: 'blob-missing', kind: 'bundle', message: `the store lacks ${digest}` })
-    }
-    return Buffer.concat(await context.store.read(digest).toArray())
-  }
+  return OciManifest.parse(JSON.parse((await readSmallBlob(context.store, params.artifact)).toString()))
 }
 
 async function debNames(context: StepContext, params: PackagesParams): Promise<string[]> {

@@ -5,7 +5,14 @@ import { only } from '../support/mojabox-process.ts'
 import type { OneHost } from './one-host.ts'
 
 const TOPIC = 'topic-transfer-prepare'
-const DELETE_TOPIC = ['/opt/kafka/bin/kafka-topics.sh', '--bootstrap-server', 'localhost:9092', '--delete', '--topic', TOPIC]
+const DELETE_TOPIC = [
+  '/opt/kafka/bin/kafka-topics.sh',
+  '--bootstrap-server',
+  'localhost:9092',
+  '--delete',
+  '--topic',
+  TOPIC,
+]
 
 /** Chapter two: whatever breaks is named by `validate`, and mended by running the install again. */
 export function faults(life: OneHost): void {
@@ -40,7 +47,9 @@ export function faults(life: OneHost): void {
   })
 
   names('a topic is deleted', TOPIC, () => docker('exec', 'mojabox-kafka-1', ...DELETE_TOPIC))
-  names('the handlers are stopped', 'central-ledger-handlers', () => docker('stop', 'mojabox-central-ledger-handlers-1'))
+  names('the handlers are stopped', 'central-ledger-handlers', () =>
+    docker('stop', 'mojabox-central-ledger-handlers-1'),
+  )
   names(
     'the handlers hang',
     'central-ledger-handlers',

@@ -30,7 +30,9 @@ export function install(life: OneHost): void {
     expectDone(ended)
     const { steps } = only(ended, 'plan')
     expect(steps.filter(({ done }) => done)).toEqual([])
-    expect(steps.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['packages', 'images', 'compose', 'participant']))
+    expect(steps.map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(['packages', 'images', 'compose', 'participant']),
+    )
     expect(await changesSince(life)).toEqual([])
   })
 
@@ -130,15 +132,23 @@ const SCRIPT = `
 
 async function findNoSecrets({ desk, host }: OneHost, argv: () => string): Promise<void> {
   const read = async (...words: string[]) => (await nodeExec(host.name, words)).stdout
-  const secrets = (await read('sh', '-c', 'cd /var/lib/mojabox/secrets && for file in *; do cat $file; echo; done')).split('\n').filter(Boolean)
+  const secrets = (await read('sh', '-c', 'cd /var/lib/mojabox/secrets && for file in *; do cat $file; echo; done'))
+    .split('\n')
+    .filter(Boolean)
   expect(secrets.length).toBeGreaterThanOrEqual(2)
   for (const secret of secrets) expect(secret.length).toBeGreaterThanOrEqual(32)
-  expect(await read('find', '/var/lib/mojabox/secrets', '-printf', '%m %U\\n', '-type', 'f')).toMatch(/^700 0\n(600 0\n)+$/)
+  expect(await read('find', '/var/lib/mojabox/secrets', '-printf', '%m %U\\n', '-type', 'f')).toMatch(
+    /^700 0\n(600 0\n)+$/,
+  )
   // The one other file that has a secret: central-ledger reads its password there, and nobody else can.
-  expect(await read('stat', '-c', '%a', '/var/lib/mojabox/deployments/core-test-harness/central-ledger.json')).toBe('400\n')
+  expect(await read('stat', '-c', '%a', '/var/lib/mojabox/deployments/core-test-harness/central-ledger.json')).toBe(
+    '400\n',
+  )
   const places = { desk: desk.heard.join('\n'), argv: argv(), host: await read('sh', '-c', SCRIPT) }
   expect(places.argv).toContain('mysqld')
   expect(places.host).toContain('mojabox')
-  const leaks = Object.entries(places).flatMap(([place, text]) => secrets.filter((secret) => text.includes(secret)).map(() => place))
+  const leaks = Object.entries(places).flatMap(([place, text]) =>
+    secrets.filter((secret) => text.includes(secret)).map(() => place),
+  )
   expect(leaks).toEqual([])
 }

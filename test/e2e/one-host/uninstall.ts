@@ -18,7 +18,11 @@ export function uninstall(life: OneHost): void {
     expectDone(ended)
     expect(changedBy(ended)).toBeGreaterThan(10)
     const left = await changesSince(life)
-    expect(left.filter((line) => !/^files: \+ \/var\/lib\/(docker|containerd|mojabox|mojabox\/secrets)(\/[^/]+)? /.test(line))).toEqual([])
+    expect(
+      left.filter(
+        (line) => !/^files: \+ \/var\/lib\/(docker|containerd|mojabox|mojabox\/secrets)(\/[^/]+)? /.test(line),
+      ),
+    ).toEqual([])
     const { stdout } = await nodeExec(life.host.name, ['sh', '-c', 'ls /var/lib/docker/volumes /var/lib/mojabox'])
     expect(stdout).toMatch(/mojabox_kafka-data[\s\S]*mojabox_mysql-data[\s\S]*secrets/)
   })

@@ -66,7 +66,12 @@ export class Desk {
   start(args: readonly string[], { env = {}, timeoutMs = LIMIT_MS }: RunOptions = {}): MojaboxProcess {
     const child = spawn(executable, args, {
       cwd: this.folder,
-      env: { PATH: process.env.PATH, HOME: join(this.folder, 'home'), MOJABOX_CACHE: join(this.folder, 'cache'), ...env },
+      env: {
+        PATH: process.env.PATH,
+        HOME: join(this.folder, 'home'),
+        MOJABOX_CACHE: join(this.folder, 'cache'),
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#children.add(child)

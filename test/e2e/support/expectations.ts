@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import type { ErrorFacts } from '../../../bundles/format/error.ts'
 import type { Report } from '../../../agent/contract/report.ts'
+import type { ErrorFacts } from '../../../bundles/format/error.ts'
 import { all, type Ended, only } from './mojabox-process.ts'
 
 /** The exit codes that README documents. */

@@ -32,7 +32,15 @@ export async function buildForeignBundle(desk: Desk): Promise<string> {
     await cp(join(DEPLOYMENT, path), join(folder, path), { recursive: true })
   await writeFile(join(folder, 'bundle.yaml'), JSON.stringify(spec))
   const path = join(desk.folder, 'arm64.tar')
-  const built = await desk.run(['bundle', 'build', folder, '-o', path, '--no-executables', ...IMAGES.flatMap((name) => ['--image', `${name}=${layout}`])])
+  const built = await desk.run([
+    'bundle',
+    'build',
+    folder,
+    '-o',
+    path,
+    '--no-executables',
+    ...IMAGES.flatMap((name) => ['--image', `${name}=${layout}`]),
+  ])
   if (built.code !== 0) throw new Error(built.stderr)
   return path
 }
@@ -50,7 +58,10 @@ async function writeLayout(folder: string): Promise<void> {
   const diffId = `sha256:${createHash('sha256').update(emptyTar).digest('hex')}`
   const rootfs = { type: 'layers', diff_ids: [diffId] }
   const layer = await put('application/vnd.oci.image.layer.v1.tar+gzip', gzipSync(emptyTar))
-  const config = await put('application/vnd.oci.image.config.v1+json', json({ architecture: 'arm64', os: 'linux', config: {}, rootfs }))
+  const config = await put(
+    'application/vnd.oci.image.config.v1+json',
+    json({ architecture: 'arm64', os: 'linux', config: {}, rootfs }),
+  )
   const mediaType = 'application/vnd.oci.image.manifest.v1+json'
   const manifest = await put(mediaType, json({ schemaVersion: 2, mediaType, config, layers: [layer] }))
   const platform = { architecture: 'arm64', os: 'linux' }

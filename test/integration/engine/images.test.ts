@@ -11,7 +11,7 @@ import { Store } from '../../../agent/store/store.ts'
 import type { Digest } from '../../../bundles/format/manifest.ts'
 import { contextOf } from '../../unit/engine/step-context.ts'
 import { orderOf } from '../../unit/service/orders.ts'
-import { forget, imageId, mirrorNames, tag } from '../store/docker.ts'
+import { forget, hasImage, imageId, mirrorNames, tag } from '../store/docker.ts'
 import { SlowDesk } from '../store/slow-desk.ts'
 import { TinyImages } from '../store/tiny-image.ts'
 
@@ -84,11 +84,13 @@ describe('images', () => {
 
     const before = (await images.before?.(contextWith(), params)) as Json
     await images.apply(contextWith(), params)
-    expect(await imageId(names[0] ?? '')).not.toBe(theirs)
+    const ours = (await imageId(names[0] ?? '')) ?? ''
+    expect(ours).not.toBe(theirs)
     await images.undo?.(contextWith(), params, JSON.parse(JSON.stringify(before)))
     expect(await imageId(names[0] ?? '')).toBe(theirs)
     expect(await imageId(names[1] ?? '')).toBeUndefined()
     expect(await imageId(other.names[0] ?? '')).toBe(theirs)
+    expect(await hasImage(ours)).toBe(false)
   })
 
   it('stay where they were there before', async () => {
@@ -123,8 +125,11 @@ describe('images', () => {
 
   it('never become an image from damaged bytes', async () => {
     const { names, params, contextWith, tiny } = await setUp()
-    for (const [digest, bytes] of tiny.blobs) if (bytes.length > 2_000_000) tiny.blobs.set(digest, Buffer.from(bytes).fill(0, 1000, 2000))
-    await expect(images.apply(contextWith(), params)).rejects.toMatchObject({ facts: { code: 'blob-corrupt', kind: 'bundle' } })
+    for (const [digest, bytes] of tiny.blobs)
+      if (bytes.length > 2_000_000) tiny.blobs.set(digest, Buffer.from(bytes).fill(0, 1000, 2000))
+    await expect(images.apply(contextWith(), params)).rejects.toMatchObject({
+      facts: { code: 'blob-corrupt', kind: 'bundle' },
+    })
     for (const name of names) expect(await imageId(name)).toBeUndefined()
   })
 

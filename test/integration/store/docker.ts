@@ -8,6 +8,11 @@ export async function imageId(name: string): Promise<string | undefined> {
   return (await listImages()).find(({ tags }) => tags.includes(familiarName(name)))?.id
 }
 
+/** Whether this machine's Docker has an image, with or without a name. */
+export async function hasImage(id: string): Promise<boolean> {
+  return (await listImages()).some((image) => image.id === id)
+}
+
 /** Names in this machine's Docker that a mirror of a run gave to these images. */
 export async function mirrorNames(names: string[]): Promise<string[]> {
   const tags = (await listImages()).flatMap((image) => image.tags)
@@ -23,4 +28,5 @@ export async function forget(names: string[]): Promise<void> {
   for (const name of [...names.map(familiarName), ...(await mirrorNames(names))]) {
     await run(['docker', 'rmi', '--force', name], { okCodes: [0, 1] })
   }
+  await run(['docker', 'image', 'prune', '--force', '--filter', 'label=org.mojabox.test=tiny'])
 }

@@ -12,6 +12,7 @@ export class SlowDesk {
   readonly asked: { digest: Digest; offset: number }[] = []
   sentBytes = 0
   bytesPerSecond = 4_000_000
+  readonly #cancelled = new Set<number>()
   #channel: Channel<NodeMessage, DeskMessage> | undefined
   #cut: (() => void) | undefined
 
@@ -28,6 +29,7 @@ export class SlowDesk {
     const channel = Channel.desk(near)
     channel.onMessage = (message) => {
       if (message.type === 'get') void this.#answer(channel, message)
+      if (message.type === 'cancel') this.#cancelled.add(message.id)
     }
     this.#channel = channel
     this.#cut = () => {
@@ -50,7 +52,7 @@ export class SlowDesk {
     const step = 64 * 1024
     for (let at = offset; at < bytes.length; at += step) {
       await delay((step / this.bytesPerSecond) * 1000)
-      if (this.#channel !== channel) return
+      if (this.#channel !== channel || this.#cancelled.has(id)) return
       const piece = bytes.subarray(at, at + step)
       await channel.sendData(id, piece).catch(() => {})
       this.sentBytes += piece.length

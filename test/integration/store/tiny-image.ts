@@ -1,7 +1,13 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { digestOf } from '../../../bundles/format/digest.ts'
-import { type Artifact, type BundleManifest, type Descriptor, type Digest, MEDIA_TYPES } from '../../../bundles/format/manifest.ts'
+import {
+  type Artifact,
+  type BundleManifest,
+  type Descriptor,
+  type Digest,
+  MEDIA_TYPES,
+} from '../../../bundles/format/manifest.ts'
 
 const ARCHITECTURE = process.arch === 'x64' ? 'amd64' : process.arch
 

@@ -28,7 +28,7 @@ describe('mojabox', () => {
 
   it('hides what is not for people', async () => {
     const { out } = await mojabox('--help')
-    expect(out).not.toMatch(/^  (node|agent)\b/m)
+    expect(out).not.toMatch(/^ {2}(node|agent)\b/m)
   })
 
   it.each(['--version', 'version'])('tells its version with %s', async (word) => {
@@ -115,7 +115,12 @@ describe('completion', () => {
     const { out } = await mojabox('completion')
     const { execFileSync } = await import('node:child_process')
     const complete = (...words: string[]) =>
-      execFileSync('bash', ['-c', `${out}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _mojabox; echo "\${COMPREPLY[@]}"`, 'bash', ...words])
+      execFileSync('bash', [
+        '-c',
+        `${out}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _mojabox; echo "\${COMPREPLY[@]}"`,
+        'bash',
+        ...words,
+      ])
         .toString()
         .trim()
     expect(complete('mojabox', 'ins')).toBe('install')

@@ -1,7 +1,7 @@
 import { duplexPair } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { Channel, CHUNK_BYTES, type DeskMessage, type NodeMessage } from '../../../agent/contract/channel.ts'
+import { CHUNK_BYTES, Channel, type DeskMessage, type NodeMessage } from '../../../agent/contract/channel.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 
 const MAGIC = Buffer.from('\u0000mojabox\u0001')
@@ -49,7 +49,12 @@ async function until(condition: () => boolean): Promise<void> {
 describe('Channel', () => {
   it('puts frames together however they were split', async () => {
     const { far, messages, data, channel } = deskWithRawEnd()
-    const bytes = Buffer.concat([MAGIC, jsonFrame(GET), dataFrame(7, Buffer.from('content')), jsonFrame({ type: 'bye' })])
+    const bytes = Buffer.concat([
+      MAGIC,
+      jsonFrame(GET),
+      dataFrame(7, Buffer.from('content')),
+      jsonFrame({ type: 'bye' }),
+    ])
     for (const byte of bytes) far.write(Buffer.from([byte]))
     far.end()
     expect(await channel.closed).toBeUndefined()
@@ -97,7 +102,10 @@ describe('Channel', () => {
     ['text in place of frames', Buffer.from('Segmentation fault (core dumped)\n')],
     ['a frame that is no JSON', frame(0, Buffer.from('{'))],
     ['a message that this side does not know', jsonFrame({ type: 'dance' })],
-    ['a request for something that is no digest', jsonFrame({ type: 'get', id: 1, digest: '../etc/passwd', offset: 0 })],
+    [
+      'a request for something that is no digest',
+      jsonFrame({ type: 'get', id: 1, digest: '../etc/passwd', offset: 0 }),
+    ],
     ['a request from before the start', jsonFrame({ ...GET, offset: -1 })],
     ['data without an id', frame(1, Buffer.from([1, 2]))],
   ])('ends with an error on %s, and hears no more', async (_what, bytes) => {

@@ -33,8 +33,17 @@ function bundleWith(executables: Record<string, Buffer>) {
       annotations: { [ANNOTATIONS.uncompressedDigest]: digestOf(bytes) },
     }
     const config = { mediaType: MEDIA_TYPES.empty, ...desk.addJson({}) }
-    const descriptor = { mediaType: MEDIA_TYPES.manifest, ...desk.addJson({ schemaVersion: 2, config, layers: [layer] }) }
-    return { kind: 'executable', name: 'mojabox', platform: { os: 'linux', architecture }, unpackedBytes: 1, descriptor }
+    const descriptor = {
+      mediaType: MEDIA_TYPES.manifest,
+      ...desk.addJson({ schemaVersion: 2, config, layers: [layer] }),
+    }
+    return {
+      kind: 'executable',
+      name: 'mojabox',
+      platform: { os: 'linux', architecture },
+      unpackedBytes: 1,
+      descriptor,
+    }
   })
   return {
     manifest: bundleOf(artifacts),
@@ -77,7 +86,9 @@ describe('executableSource', () => {
     ['there is no bundle', undefined],
     ['the bundle carries none for it', bundleWith({ [OWN]: mine })],
   ])('says how to get one when %s', async (_what, bundle) => {
-    const error = await executableSource(bundle, undefined).for(OTHER).catch((thrown) => thrown)
+    const error = await executableSource(bundle, undefined)
+      .for(OTHER)
+      .catch((thrown) => thrown)
     expect(error.facts).toMatchObject({ code: 'executable-missing', kind: 'bundle' })
     expect(error.facts.next).toContain(`linux/${OTHER}`)
   })
@@ -85,7 +96,12 @@ describe('executableSource', () => {
 
 describe('deliverExecutable', () => {
   const bytes = randomBytes(500_000)
-  const plain = { sha256: sha256(bytes), sizeBytes: bytes.length, compressed: false, open: () => Readable.from([bytes]) }
+  const plain = {
+    sha256: sha256(bytes),
+    sizeBytes: bytes.length,
+    compressed: false,
+    open: () => Readable.from([bytes]),
+  }
   const folder = dirname(NODE_PATHS.executable)
 
   beforeEach(() => rm(NODE_PATHS.root, { recursive: true, force: true }))

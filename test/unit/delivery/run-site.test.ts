@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Event } from '../../../agent/contract/events.ts'
-import { EXIT_CODES, type ErrorFacts, factsOf, MojaboxError } from '../../../bundles/format/error.ts'
+import { type ErrorFacts, EXIT_CODES, factsOf, MojaboxError } from '../../../bundles/format/error.ts'
 import { runSite, type SiteRun } from '../../../installer/actions/run-site.ts'
 import { Site } from '../../../installer/site/site.ts'
 import { eventually } from '../service/fake-desk.ts'
@@ -11,11 +11,17 @@ import { FakeNode } from './fake-node.ts'
 // The pause between two tries to connect is shortened; every other wait is what it is.
 vi.mock('node:timers/promises', async (original) => {
   const real = await original<typeof import('node:timers/promises')>()
-  const setTimeout: typeof real.setTimeout = (ms, value, options) => real.setTimeout(ms === 2_000 ? 30 : ms, value, options)
+  const setTimeout: typeof real.setTimeout = (ms, value, options) =>
+    real.setTimeout(ms === 2_000 ? 30 : ms, value, options)
   return { ...real, default: { ...real, setTimeout }, setTimeout }
 })
 
-const EXECUTABLE = { sha256: 'a'.repeat(64), sizeBytes: 3, compressed: false, open: () => Readable.from([Buffer.from('abc')]) }
+const EXECUTABLE = {
+  sha256: 'a'.repeat(64),
+  sizeBytes: 3,
+  compressed: false,
+  open: () => Readable.from([Buffer.from('abc')]),
+}
 
 function siteOf(...names: string[]): Site {
   return Site.parse({
@@ -143,7 +149,8 @@ describe('runSite', () => {
 
   it('sends the executable for the host’s own architecture, and tells how far it is', async () => {
     const node = new FakeNode()
-    node.answer = (argv) => (argv[0] === 'uname' ? { stdout: 'aarch64\n' } : argv[0] === 'sha256sum' ? { code: 1 } : undefined)
+    node.answer = (argv) =>
+      argv[0] === 'uname' ? { stdout: 'aarch64\n' } : argv[0] === 'sha256sum' ? { code: 1 } : undefined
     const { done, events, asked } = run({ n1: node })
     await done
     expect(asked).toEqual(['arm64'])
@@ -160,14 +167,17 @@ describe('runSite, about what is installed', () => {
     expect(node.executed.every(({ input }) => input === undefined)).toBe(true)
   })
 
-  it.each(['status', 'validate'] as const)('%s says of a bare host that nothing is installed, sending nothing', async (verb) => {
-    const node = new FakeNode()
-    node.answer = (argv) => (argv[0] === 'test' ? { code: 1 } : undefined)
-    const { done, asked } = run({ n1: node }, { verb })
-    expect(factsOf(await done)).toMatchObject({ code: 'not-installed', kind: 'check' })
-    expect(asked).toEqual([])
-    expect(node.attachments).toEqual([])
-  })
+  it.each(['status', 'validate'] as const)(
+    '%s says of a bare host that nothing is installed, sending nothing',
+    async (verb) => {
+      const node = new FakeNode()
+      node.answer = (argv) => (argv[0] === 'test' ? { code: 1 } : undefined)
+      const { done, asked } = run({ n1: node }, { verb })
+      expect(factsOf(await done)).toMatchObject({ code: 'not-installed', kind: 'check' })
+      expect(asked).toEqual([])
+      expect(node.attachments).toEqual([])
+    },
+  )
 
   it('has nothing to uninstall on a bare host', async () => {
     const node = new FakeNode()
@@ -244,7 +254,11 @@ describe('runSite, when the link is lost', () => {
     const node = new FakeNode()
     node.play = async (attachment) => {
       const order = await attachment.welcome()
-      attachment.tell({ type: 'run-started', verb: 'install', deployment: 'd', profile: 'p' }, order, new Date().toISOString())
+      attachment.tell(
+        { type: 'run-started', verb: 'install', deployment: 'd', profile: 'p' },
+        order,
+        new Date().toISOString(),
+      )
       await delay(10)
       vi.setSystemTime(Date.now() + 60_000)
       attachment.exit(0)
@@ -264,22 +278,26 @@ describe('runSite, when the link is lost', () => {
     expect(reached).toBe(1)
   })
 
-  it.each(['host-auth', 'host-key-changed'])('does not try again after %s', async (code) => {
-    const node = new FakeNode()
-    node.play = async (attachment) => {
-      const order = await attachment.welcome()
-      attachment.tell({ type: 'run-started', verb: 'install', deployment: 'd', profile: 'p' }, order)
-      await attachment.cut()
-    }
-    let reached = 0
-    const reach: SiteRun['reach'] = async (target) => {
-      reached += 1
-      if (reached > 1) throw host(code)
-      return node.connect(target.name)
-    }
-    expect(factsOf(await run({ n1: node }, { reach }).done).code).toBe(code)
-    expect(reached).toBe(2)
-  }, 15_000)
+  it.each(['host-auth', 'host-key-changed'])(
+    'does not try again after %s',
+    async (code) => {
+      const node = new FakeNode()
+      node.play = async (attachment) => {
+        const order = await attachment.welcome()
+        attachment.tell({ type: 'run-started', verb: 'install', deployment: 'd', profile: 'p' }, order)
+        await attachment.cut()
+      }
+      let reached = 0
+      const reach: SiteRun['reach'] = async (target) => {
+        reached += 1
+        if (reached > 1) throw host(code)
+        return node.connect(target.name)
+      }
+      expect(factsOf(await run({ n1: node }, { reach }).done).code).toBe(code)
+      expect(reached).toBe(2)
+    },
+    15_000,
+  )
 
   it('ends as interrupted, not as a bug, when the operator stops it while it connects again', async () => {
     const node = new FakeNode()

@@ -45,7 +45,11 @@ function watch(node: FakeNode, changes: Partial<Parameters<typeof watchRun>[0]> 
   return { done, events }
 }
 
-const errorOf = (work: Promise<unknown>) => work.then(() => undefined, (thrown) => thrown as MojaboxError)
+const errorOf = (work: Promise<unknown>) =>
+  work.then(
+    () => undefined,
+    (thrown) => thrown as MojaboxError,
+  )
 
 describe('watchRun', () => {
   it('hands the order over, tells every event, and gives the last', async () => {
@@ -223,7 +227,12 @@ describe('watchRun, when it goes wrong', () => {
       attachment.channel.send({ type: 'refused', message: 'another install is running', found: 'x', next: 'wait' })
     }
     const error = await errorOf(watch(node).done)
-    expect(error?.facts).toMatchObject({ code: 'node-busy', kind: 'check', message: 'another install is running', next: 'wait' })
+    expect(error?.facts).toMatchObject({
+      code: 'node-busy',
+      kind: 'check',
+      message: 'another install is running',
+      next: 'wait',
+    })
   })
 
   it('tells a lost link from a program that died', async () => {

@@ -16,7 +16,12 @@ export const IMAGES = [
 
 function packagesArtifact(desk: FakeDesk, architecture: string, install: string | undefined): Artifact {
   const title = 'docker.io_26.1.5_amd64.deb'
-  const layer = { mediaType: MEDIA_TYPES.debianPackage, digest: desk.add(title), size: title.length, annotations: { [ANNOTATIONS.title]: title } }
+  const layer = {
+    mediaType: MEDIA_TYPES.debianPackage,
+    digest: desk.add(title),
+    size: title.length,
+    annotations: { [ANNOTATIONS.title]: title },
+  }
   const config = { mediaType: MEDIA_TYPES.empty, ...desk.addJson({}) }
   const annotations = install === undefined ? {} : { [ANNOTATIONS.install]: install }
   const manifest = desk.addJson({ schemaVersion: 2, config, layers: [layer], annotations })
@@ -30,7 +35,9 @@ function packagesArtifact(desk: FakeDesk, architecture: string, install: string 
 }
 
 /** The deployment as it is shipped, in a bundle with images and packages of the test's own. */
-export function shippedBundle(options: { architecture?: string; install?: string | undefined; files?: Record<string, string> } = {}) {
+export function shippedBundle(
+  options: { architecture?: string; install?: string | undefined; files?: Record<string, string> } = {},
+) {
   const { architecture = 'amd64', files = {} } = options
   const install = 'install' in options ? options.install : 'docker.io docker-compose'
   const desk = new FakeDesk()
@@ -40,7 +47,12 @@ export function shippedBundle(options: { architecture?: string; install?: string
   artifacts.push(packagesArtifact(desk, architecture, install))
   const bundle: NodeBundle = {
     manifest: bundleOf(artifacts),
-    blobs: { sizeOf: async () => undefined, read: () => { throw new Error('not asked for') } },
+    blobs: {
+      sizeOf: async () => undefined,
+      read: () => {
+        throw new Error('not asked for')
+      },
+    },
     readBlob: async (digest: Digest) => {
       const bytes = desk.blobs.get(digest)
       if (!bytes) throw new Error(`no blob ${digest}`)

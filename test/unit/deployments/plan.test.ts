@@ -77,7 +77,8 @@ describe('planHub', () => {
     const made: string[] = []
     for (const step of steps) {
       if (step.kind === 'secret') made.push((step.params as { name: string }).name)
-      for (const [, name] of JSON.stringify(step.params).matchAll(/\{\{secret:([^}]*)\}\}/g)) expect(made).toContain(name)
+      for (const [, name] of JSON.stringify(step.params).matchAll(/\{\{secret:([^}]*)\}\}/g))
+        expect(made).toContain(name)
     }
     expect(made.length).toBeGreaterThan(0)
     for (const { content, path } of files(steps)) {
@@ -119,7 +120,8 @@ describe('planHub', () => {
   })
 
   it('makes Compose restart services when their configuration changes: it does not look into files', async () => {
-    const fingerprint = (steps: Step[]) => /^MOJABOX_CONFIG=(.*)$/m.exec(find<FileParams>(steps, 'file-.env').content)?.[1]
+    const fingerprint = (steps: Step[]) =>
+      /^MOJABOX_CONFIG=(.*)$/m.exec(find<FileParams>(steps, 'file-.env').content)?.[1]
     const usual = fingerprint(await stepsOf())
     expect(usual).toMatch(/^[0-9a-f]{16}$/)
     expect(fingerprint(await stepsOf())).toBe(usual)
@@ -212,7 +214,12 @@ describe('planAgent', () => {
   it('records what is installed in a file that all may read and that holds no secret', () => {
     const record = find<FileParams>(steps, 'node-state')
     expect(record).toMatchObject({ path: NODE_PATHS.node, mode: 0o644 })
-    expect(JSON.parse(record.content)).toMatchObject({ site: 'kigali', host: 'n1', profile, bundle: bundle.manifest.digest })
+    expect(JSON.parse(record.content)).toMatchObject({
+      site: 'kigali',
+      host: 'n1',
+      profile,
+      bundle: bundle.manifest.digest,
+    })
     expect(record.content).not.toContain('{{secret')
   })
 

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { describe, expect, it, vi } from 'vitest'
 import { NODE_PATHS } from '../../../agent/contract/paths.ts'
+import type { RunCommand } from '../../../agent/contract/step.ts'
 import { type ComposeParams, compose } from '../../../agent/engine/steps/compose.ts'
 import { actualHashes, listContainers } from '../../../agent/runtimes/compose.ts'
 import { MojaboxError } from '../../../bundles/format/error.ts'
@@ -28,7 +29,10 @@ function hub(): FakeDocker {
 const at = (docker: FakeDocker) => contextOf({ run: docker.commands.run })
 
 async function failureOf(work: Promise<unknown>): Promise<MojaboxError> {
-  const error = await work.then(() => undefined, (thrown) => thrown)
+  const error = await work.then(
+    () => undefined,
+    (thrown) => thrown,
+  )
   expect(error).toBeInstanceOf(MojaboxError)
   return error as MojaboxError
 }
@@ -41,7 +45,9 @@ describe('listContainers', () => {
     docker.add('worker', 'exited', 'Exited (137) 4 seconds ago')
     docker.add('sick', 'running', 'Up 1 minute (unhealthy)')
     const rows = await listContainers(docker.commands.run)
-    const seen = Object.fromEntries(rows.map(({ service, state, health, exitCode }) => [service, [state, health, exitCode]]))
+    const seen = Object.fromEntries(
+      rows.map(({ service, state, health, exitCode }) => [service, [state, health, exitCode]]),
+    )
     expect(seen).toEqual({
       mysql: ['running', 'healthy', 0],
       ledger: ['running', 'healthy', 0],
@@ -68,10 +74,13 @@ describe('compose', () => {
     ['a service is missing', (docker) => void docker.containers.shift()],
     ['a service is not healthy yet', (docker) => docker.add('ledger', 'running', 'Up (health: starting)')],
     ['a service stopped', (docker) => docker.add('ledger', 'exited', 'Exited (0) 1 second ago')],
-    ['a service restarts again and again', (docker) => docker.add('ledger', 'restarting', 'Restarting (1) 1 second ago')],
+    [
+      'a service restarts again and again',
+      (docker) => docker.add('ledger', 'restarting', 'Restarting (1) 1 second ago'),
+    ],
     ['a job failed', (docker) => docker.add('migrator', 'exited', 'Exited (1) 1 second ago')],
     ['a job is still at work', (docker) => docker.add('migrator', 'running', 'Up 1 second')],
-    ['the file says something else by now', (docker) => void (docker.wanted.ledger = 'another')],
+    ['the file says something else by now', (docker) => void Object.assign(docker.wanted, { ledger: 'another' })],
   ])('is not done when %s', async (_what, spoil) => {
     const docker = hub()
     spoil(docker)
@@ -82,7 +91,9 @@ describe('compose', () => {
     const docker = hub()
     await compose.apply(at(docker), PARAMS)
     const up = docker.commands.lines.find((line) => line.includes(' up '))
-    expect(up).toMatch(/^docker compose --project-name mojabox --project-directory .* up --detach --no-build --pull never/)
+    expect(up).toMatch(
+      /^docker compose --project-name mojabox --project-directory .* up --detach --no-build --pull never/,
+    )
     expect(up).toMatch(/ mysql ledger$/)
   })
 
@@ -92,11 +103,8 @@ describe('compose', () => {
     docker.onLook = (look) => look === 3 && docker.healthy('ledger')
     const context = at(docker)
     await compose.apply(context, PARAMS)
-    expect(context.progressed).toEqual([
-      [2, 3, 'items', 'ledger'],
-      [2, 3, 'items', 'ledger'],
-      [3, 3, 'items', ''],
-    ])
+    expect(context.progressed[0]).toEqual([2, 3, 'items', 'ledger'])
+    expect(context.progressed.at(-1)).toEqual([3, 3, 'items', ''])
   })
 
   it('does not wait for a service that has ended badly, and gives its last words', async () => {
@@ -156,12 +164,27 @@ describe('compose', () => {
   })
 
   it('is taken down with its volumes only when the data may go', async () => {
-    const docker = hub()
-    await compose.undo?.(at(docker), PARAMS, null)
-    expect(docker.commands.lines.some((line) => line.startsWith('docker compose -p mojabox down'))).toBe(true)
-    expect(docker.commands.lines.some((line) => line.includes('volume'))).toBe(false)
-    const order = orderOf({ deleteData: true })
-    await compose.undo?.(contextOf({ run: docker.commands.run, order }), PARAMS, null)
-    expect(docker.commands.lines.some((line) => line.startsWith('docker volume ls'))).toBe(true)
+    const removed = async (deleteData: boolean) => {
+      const commands = new FakeCommands((argv) => (argv.includes('ls') ? 'mojabox_mysql\nmojabox_kafka\n' : undefined))
+      await compose.undo?.(contextOf({ run: commands.run, order: orderOf({ deleteData }) }), PARAMS, null)
+      expect(commands.lines.find((line) => line.includes(' down '))).toMatch(
+        /^docker compose -p mojabox down --remove-orphans/,
+      )
+      return commands.lines.filter((line) => line.startsWith('docker volume rm') || line.includes('--volumes'))
+    }
+    expect(await removed(false)).toEqual([])
+    expect(await removed(true)).toEqual(['docker volume rm mojabox_mysql mojabox_kafka'])
+  })
+
+  it('has nothing to take down where Docker is gone', async () => {
+    const run: RunCommand = async () => {
+      throw new MojaboxError({ code: 'command-missing', kind: 'step', message: 'there is no such program' })
+    }
+    await compose.undo?.(contextOf({ run }), PARAMS, null)
+  })
+
+  it('is not taken for gone because Docker is stopped: it would come back with it', async () => {
+    const commands = new FakeCommands(() => ({ code: 1, stderr: 'Cannot connect to the Docker daemon' }))
+    await expect(compose.undo?.(contextOf({ run: commands.run }), PARAMS, null)).rejects.toBeInstanceOf(MojaboxError)
   })
 })

@@ -82,7 +82,11 @@ class FakeNode {
   }
 }
 
-const failed = async (work: Promise<unknown>) => work.then(() => undefined, (error) => error)
+const failed = async (work: Promise<unknown>) =>
+  work.then(
+    () => undefined,
+    (error) => error,
+  )
 
 describe('applySteps', () => {
   it('brings every step to done, in order, each journaled before and after', async () => {

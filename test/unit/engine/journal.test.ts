@@ -7,7 +7,7 @@ import { MojaboxError } from '../../../bundles/format/error.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const step = (id: string, params: unknown = {}) => ({ id, kind: 'file', params })
-const before = (id: string, was: Json) => ({ run: 'r', phase: 'before' as const, step: step(id), before: was })
+const begun = (id: string, was: Json) => ({ run: 'r', phase: 'before' as const, step: step(id), before: was })
 const undone = (id: string) => ({ run: 'r', phase: 'undone' as const, step: step(id) })
 
 async function journalPath(): Promise<string> {
@@ -24,7 +24,7 @@ describe('Journal', () => {
   it('is read again as it was written, one line an entry', async () => {
     const path = await journalPath()
     const journal = await Journal.open(path)
-    await journal.append(before('a', { there: 'a line\nand another' }))
+    await journal.append(begun('a', { there: 'a line\nand another' }))
     await journal.append({ run: 'r', phase: 'after', step: step('a') })
     expect((await Journal.open(path)).entries).toEqual(journal.entries)
     expect((await readFile(path, 'utf8')).split('\n')).toHaveLength(3)
@@ -32,7 +32,7 @@ describe('Journal', () => {
 
   it('is for root alone: what was there before may be private', async () => {
     const path = await journalPath()
-    await (await Journal.open(path)).append(before('a', null))
+    await (await Journal.open(path)).append(begun('a', null))
     expect((await stat(path)).mode & 0o777).toBe(0o600)
   })
 
@@ -40,28 +40,31 @@ describe('Journal', () => {
     await expect(Journal.open(await temporaryFolder())).rejects.toMatchObject({ code: 'EISDIR' })
   })
 
-  it.each([1, 3])('leaves a last line out that a power loss cut, and stays readable for good (%i lines)', async (lines) => {
-    const path = await journalPath()
-    const journal = await Journal.open(path)
-    for (let line = 1; line <= lines; line += 1) await journal.append(before(`step-${line}`, null))
-    await writeFile(path, (await readFile(path, 'utf8')).slice(0, -20))
+  it.each([1, 3])(
+    'leaves a last line out that a power loss cut, and stays readable for good (%i lines)',
+    async (lines) => {
+      const path = await journalPath()
+      const journal = await Journal.open(path)
+      for (let line = 1; line <= lines; line += 1) await journal.append(begun(`step-${line}`, null))
+      await writeFile(path, (await readFile(path, 'utf8')).slice(0, -20))
 
-    const torn = await Journal.open(path)
-    expect(torn.entries).toHaveLength(lines - 1)
-    await torn.append(before('next', 'one'))
-    await torn.append(before('last', 'two'))
+      const torn = await Journal.open(path)
+      expect(torn.entries).toHaveLength(lines - 1)
+      await torn.append(begun('next', 'one'))
+      await torn.append(begun('last', 'two'))
 
-    const healed = await Journal.open(path)
-    expect(healed.entries.map((entry) => entry.step.id)).toEqual(torn.entries.map((entry) => entry.step.id))
-    expect(healed.entries).toHaveLength(lines + 1)
-  })
+      const healed = await Journal.open(path)
+      expect(healed.entries.map((entry) => entry.step.id)).toEqual(torn.entries.map((entry) => entry.step.id))
+      expect(healed.entries).toHaveLength(lines + 1)
+    },
+  )
 
   it('takes a last line for torn also when it would be whole but for its end', async () => {
     const path = await journalPath()
-    await (await Journal.open(path)).append(before('a', null))
+    await (await Journal.open(path)).append(begun('a', null))
     await writeFile(path, (await readFile(path, 'utf8')).slice(0, -1))
     const journal = await Journal.open(path)
-    await journal.append(before('b', null))
+    await journal.append(begun('b', null))
     const ids = (await Journal.open(path)).entries.map((entry) => entry.step.id)
     expect(ids.at(-1)).toBe('b')
     expect(ids).toEqual(journal.entries.map((entry) => entry.step.id))
@@ -70,7 +73,7 @@ describe('Journal', () => {
   it('refuses a line damaged in the middle, naming file and line: undo would forget what it held', async () => {
     const path = await journalPath()
     const journal = await Journal.open(path)
-    await journal.append(before('a', null))
+    await journal.append(begun('a', null))
     await appendFile(path, `{"at":"2027"\n${await readFile(path, 'utf8')}`)
     const error = await Journal.open(path).catch((thrown) => thrown)
     expect(error).toBeInstanceOf(MojaboxError)
@@ -88,19 +91,19 @@ describe('applied', () => {
   }
 
   it('has the steps in the order in which they were first applied', async () => {
-    expect(await appliedOf(before('a', 1), before('b', 2), before('a', 3))).toEqual([
+    expect(await appliedOf(begun('a', 1), begun('b', 2), begun('a', 3))).toEqual([
       ['a', 1],
       ['b', 2],
     ])
   })
 
   it('keeps what was there before the first time, not what a re-run found', async () => {
-    expect(await appliedOf(before('a', 'theirs'), before('a', 'ours'))).toEqual([['a', 'theirs']])
+    expect(await appliedOf(begun('a', 'theirs'), begun('a', 'ours'))).toEqual([['a', 'theirs']])
   })
 
   it('has a step whose apply began but never ended', async () => {
-    expect(await appliedOf(before('a', null))).toEqual([['a', null]])
-    expect(await appliedOf(before('a', null), { run: 'r', phase: 'failed', step: step('a'), error: 'no' })).toEqual([
+    expect(await appliedOf(begun('a', null))).toEqual([['a', null]])
+    expect(await appliedOf(begun('a', null), { run: 'r', phase: 'failed', step: step('a'), error: 'no' })).toEqual([
       ['a', null],
     ])
   })
@@ -124,8 +127,8 @@ describe('applied', () => {
   })
 
   it('lacks what was undone, until it is applied again', async () => {
-    expect(await appliedOf(before('a', 1), before('b', 2), undone('a'))).toEqual([['b', 2]])
-    expect(await appliedOf(before('a', 1), before('b', 2), undone('a'), before('a', 3))).toEqual([
+    expect(await appliedOf(begun('a', 1), begun('b', 2), undone('a'))).toEqual([['b', 2]])
+    expect(await appliedOf(begun('a', 1), begun('b', 2), undone('a'), begun('a', 3))).toEqual([
       ['b', 2],
       ['a', 3],
     ])

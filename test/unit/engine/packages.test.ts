@@ -6,10 +6,22 @@ import type { NodeBundle } from '../../../agent/contract/step.ts'
 import { packages } from '../../../agent/engine/steps/packages.ts'
 import { Store } from '../../../agent/store/store.ts'
 import { ANNOTATIONS, type Digest, MEDIA_TYPES } from '../../../bundles/format/manifest.ts'
+import { orderOf } from '../service/orders.ts'
 import { FakeDesk } from '../store/fake-desk.ts'
 import { contextOf, FakeCommands } from './step-context.ts'
 
 vi.mock('../../../agent/contract/paths.ts', async () => (await import('./node-paths.ts')).pathsBelow())
+// This machine has a Docker of its own: what would be taken away outside the test's folder is only noted.
+const removed = vi.hoisted(() => [] as string[])
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof import('node:fs/promises')>()
+  const { tmpdir } = await import('node:os')
+  const rm: typeof real.rm = async (path, options) => {
+    if (String(path).startsWith(tmpdir())) return real.rm(path, options)
+    removed.push(String(path))
+  }
+  return { ...real, default: { ...real, rm }, rm }
+})
 afterEach(() => rm(NODE_PATHS.root, { recursive: true, force: true }))
 
 const DOCKER = 'docker.io_26.1.5+dfsg1-9+b11_amd64.deb'
@@ -34,8 +46,9 @@ async function stored(titles: string[] = [DOCKER, RUNC, 'Packages']) {
   return { store, params, bundle: { readBlob } as NodeBundle }
 }
 
-const dpkg = (rows: string) =>
+const dpkg = (rows: string, docker = 0) =>
   new FakeCommands((argv) => {
+    if (argv[0] === 'docker') return { code: docker }
     if (argv[0] === 'dpkg-query') return rows
     if (argv[0] === 'ip') return '1: lo: <LOOPBACK>\n2: eth0@if3: <UP>\n'
     return undefined
@@ -154,32 +167,23 @@ describe('undo', () => {
     forwardPolicies: { iptables: 'ACCEPT', ip6tables: 'ACCEPT' },
     chains: { iptables: [], ip6tables: [] },
   }
-  // Every folder that Docker could leave counts as there before: a test takes nothing off this machine.
-  const here = async () => {
-    const { observeTraces } = await import('../../../agent/runtimes/docker-traces.ts')
-    const observed = await observeTraces(dpkg('').run)
-    const every = [
-      '/var/lib/docker',
-      '/var/lib/containerd',
-      '/etc/docker',
-      '/etc/containerd',
-      '/run/docker',
-      '/run/containerd',
-      '/run/docker.sock',
-      '/run/docker.pid',
-      '/opt/containerd',
-      '/etc/cni',
-      '/opt/cni',
-      '/var/lib/docker-engine',
-      '/root/.docker',
-    ]
-    return { ...observed, ...traces, paths: [...new Set([...observed.paths, ...every])] }
-  }
+  const CARRIED = ['docker.io', 'runc', 'iptables']
+  const stateBefore = (installed: string[]) => ({ installed, carried: CARRIED, traces })
+
+  it('takes away what Docker left, but neither what was there before nor data', async () => {
+    const { store, params } = await stored()
+    removed.length = 0
+    const before = { ...stateBefore([]), traces: { ...traces, paths: ['/etc/docker'] } }
+    const gone = dpkg('', 1)
+    await packages.undo?.(contextOf({ run: gone.run, store }), params, before)
+    expect(removed).toContain('/etc/containerd')
+    expect(removed).not.toContain('/etc/docker')
+  })
 
   it('purges what came with the bundle and was not there, whatever state it is in', async () => {
     const { store, params } = await stored([DOCKER, RUNC, 'iptables_1.8.11-2_amd64.deb', 'Packages'])
     const commands = dpkg('ii  docker.io\nrc  runc\nii  iptables\nii  zlib1g\n')
-    const before = JSON.parse(JSON.stringify({ installed: ['iptables', 'zlib1g'], traces: await here() }))
+    const before = stateBefore(['iptables', 'zlib1g'])
     await packages.undo?.(contextOf({ run: commands.run, store }), params, before)
     expect(commands.lines.filter((line) => line.startsWith('dpkg --purge'))).toEqual(['dpkg --purge docker.io runc'])
   })
@@ -187,7 +191,7 @@ describe('undo', () => {
   it('purges nothing where all of it was there', async () => {
     const { store, params } = await stored()
     const commands = dpkg('ii  docker.io\nii  runc\n')
-    const before = JSON.parse(JSON.stringify({ installed: ['docker.io', 'runc'], traces: await here() }))
+    const before = stateBefore(['docker.io', 'runc'])
     await packages.undo?.(contextOf({ run: commands.run, store }), params, before)
     expect(commands.lines.some((line) => line.startsWith('dpkg --purge'))).toBe(false)
   })
@@ -195,10 +199,20 @@ describe('undo', () => {
   it('takes Docker’s rules away while iptables is still there', async () => {
     const { store, params } = await stored([DOCKER, 'iptables_1.8.11-2_amd64.deb'])
     const commands = dpkg('ii  docker.io\nii  iptables\n')
-    const before = JSON.parse(JSON.stringify({ installed: [], traces: await here() }))
+    const before = stateBefore([])
     await packages.undo?.(contextOf({ run: commands.run, store }), params, before)
     const order = commands.lines.map((line) => line.split(' ').slice(0, 2).join(' '))
     expect(order.indexOf('systemctl stop')).toBeLessThan(order.indexOf('iptables-save'))
     expect(order.indexOf('iptables-save')).toBeLessThan(order.indexOf('dpkg --purge'))
+  })
+
+  it('leaves a Docker alone that came from elsewhere after an uninstall that kept the data', async () => {
+    const { store, params } = await stored()
+    await rm(store.root, { recursive: true })
+    const commands = dpkg('ii  docker-ce\nii  docker-ce-cli\n')
+    const before = stateBefore([])
+    const context = contextOf({ run: commands.run, store, order: orderOf({ deleteData: true }) })
+    await packages.undo?.(context, params, before)
+    expect(commands.lines.filter((line) => /^(systemctl stop|dpkg --|groupdel)/.test(line))).toEqual([])
   })
 })

@@ -74,9 +74,13 @@ describe('imports', () => {
   })
 
   it('bring Docker and Kubernetes to the agent only: the desk knows nothing of them', () => {
-    const runtimes = edges.filter(({ path, target }) => path.startsWith('installer/') && target.startsWith('agent/runtimes/'))
+    const runtimes = edges.filter(
+      ({ path, target }) => path.startsWith('installer/') && target.startsWith('agent/runtimes/'),
+    )
     // The node's own commands are the same program: what they call runs where the effects are.
-    expect(runtimes.filter(({ path }) => !['installer/cli/node.ts', 'installer/cli/status.ts'].includes(path))).toEqual([])
+    expect(runtimes.filter(({ path }) => !['installer/cli/node.ts', 'installer/cli/status.ts'].includes(path))).toEqual(
+      [],
+    )
   })
 
   it('let checks and planning do no reading, no clock, no environment', () => {

@@ -21,7 +21,7 @@ function found(pattern: RegExp, files = product): string[] {
 
 describe('codeOf', () => {
   it('leaves code and drops comments and strings, line by line', () => {
-    const text = "a() // b()\n/* c()\nd() */ e('f()', `g()`, \"h()\")\n"
+    const text = 'a() // b()\n/* c()\nd() */ e(\'f()\', `g()`, "h()")\n'
     expect(codeOf(text).replace(/ +/g, ' ')).toBe('a() \n \n e( , , )\n')
   })
 })
@@ -36,9 +36,9 @@ describe('the house', () => {
   })
 
   it('exits in one place', () => {
-    expect(found(/\bprocess\.(exit|abort|reallyExit)\(/).filter((place) => !place.startsWith('installer/main.ts:'))).toEqual(
-      [],
-    )
+    expect(
+      found(/\bprocess\.(exit|abort|reallyExit)\(/).filter((place) => !place.startsWith('installer/main.ts:')),
+    ).toEqual([])
   })
 
   it('prints in one place: everything else tells events or returns text', () => {
@@ -50,11 +50,17 @@ describe('the house', () => {
 
   it('hands stdin and stdout over only to the command at the end of an SSH channel', () => {
     const uses = found(/\bprocess\.std(in|out|err)\b/).map((place) => place.split(':')[0])
-    expect([...new Set(uses)].toSorted()).toEqual(['agent/service/agent.ts', 'installer/cli/node.ts', 'installer/main.ts'])
+    expect([...new Set(uses)].toSorted()).toEqual([
+      'agent/service/agent.ts',
+      'installer/cli/node.ts',
+      'installer/main.ts',
+    ])
   })
 
   it('asks in one place', () => {
-    const askers = product.filter(({ text }) => /['"](inquirer|@inquirer\/\w+|node:readline(\/promises)?)['"]/.test(text))
+    const askers = product.filter(({ text }) =>
+      /['"](inquirer|@inquirer\/\w+|node:readline(\/promises)?)['"]/.test(text),
+    )
     expect(askers.map(({ path }) => path)).toEqual(['installer/wizard/questions.ts'])
   })
 
@@ -89,9 +95,9 @@ describe('the house', () => {
         return name && !/\*\/\s*$/.test(lines[index - 1] ?? '') ? [`${path}: ${name}`] : []
       })
     })
-    expect(bare.filter((entry) => !/: (PlannedStep|CommandResult|CommandOptions|StepContext|StepHandler)$/.test(entry))).toEqual(
-      [],
-    )
+    expect(
+      bare.filter((entry) => !/: (PlannedStep|CommandResult|CommandOptions|StepContext|StepHandler)$/.test(entry)),
+    ).toEqual([])
   })
 
   it('leaves no test aside: what needs a lab may say so, nothing else', () => {

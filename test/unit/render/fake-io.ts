@@ -28,9 +28,15 @@ export class FakeIo implements Io {
   }
 }
 
+/** Whether anything in the text moves the cursor or sets a colour. */
+export function hasControls(text: string): boolean {
+  return text.includes('\r') || text.includes('\u001b')
+}
+
 /** What is on the screen after all that was written: `\r` and "clear line" acted out. */
 export function screen(text: string): string[] {
   const rows = ['']
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what moves the cursor is what is looked for
   for (const part of text.split(/(\r|\n|\u001b\[2K)/)) {
     if (part === '\n') rows.push('')
     else if (part === '\u001b[2K') rows[rows.length - 1] = ''

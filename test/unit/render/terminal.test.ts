@@ -9,7 +9,7 @@ import { lookOf } from '../../../installer/render/look.ts'
 import { renderReport } from '../../../installer/render/report.ts'
 import { renderStatus } from '../../../installer/render/status.ts'
 import { caseOf, reportOf } from '../service/reports.ts'
-import { FakeIo, screen } from './fake-io.ts'
+import { FakeIo, hasControls, screen } from './fake-io.ts'
 
 const check = (changes: Partial<CheckResult> = {}): CheckResult => ({
   id: 'memory',
@@ -45,7 +45,14 @@ const STATUS: NodeStatus = {
   nextValidationAt: '2027-01-01T00:15:00.000Z',
 }
 
-const ERROR = { code: 'disk-full', kind: 'step', message: 'the disk is full', found: 'no space', needed: 'space', next: 'rm' } as const
+const ERROR = {
+  code: 'disk-full',
+  kind: 'step',
+  message: 'the disk is full',
+  found: 'no space',
+  needed: 'space',
+  next: 'rm',
+} as const
 
 /** Everything that can happen. */
 const ALL: EventBody[] = [
@@ -68,7 +75,11 @@ const ALL: EventBody[] = [
   { type: 'run-finished', outcome: 'failed', changed: 1, seconds: 13, error: ERROR },
 ]
 
-function read(io: FakeIo, bodies: EventBody[], options: { verb?: string; hosts?: number; json?: boolean } = {}): FakeIo {
+function read(
+  io: FakeIo,
+  bodies: EventBody[],
+  options: { verb?: string; hosts?: number; json?: boolean } = {},
+): FakeIo {
   const reader = createReader(io, { verb: 'install', hosts: 1, json: false, ...options })
   for (const body of bodies) reader.take({ ...body, at: '2027-01-01T00:00:00.000Z', host: 'n1', run: 'r' })
   reader.end()
@@ -78,8 +89,15 @@ function read(io: FakeIo, bodies: EventBody[], options: { verb?: string; hosts?:
 describe('on a pipe', () => {
   it('has no colour, nothing moving, and a line for everything that stays', () => {
     const io = read(new FakeIo(), ALL)
-    expect(io.err + io.out).not.toMatch(/[\r\u001b]/)
-    for (const text of ['3 s off', '+ file a', '4 images in Docker 12.3 s', 'file b', 'the node waits', 'nothing [ledger]']) {
+    expect(hasControls(io.err + io.out)).toBe(false)
+    for (const text of [
+      '3 s off',
+      '+ file a',
+      '4 images in Docker 12.3 s',
+      'file b',
+      'the node waits',
+      'nothing [ledger]',
+    ]) {
       expect(io.err).toContain(text)
     }
   })
@@ -91,7 +109,11 @@ describe('on a pipe', () => {
   })
 
   it('has nothing but ASCII where the locale has nothing else', () => {
-    for (const env of [{ LANG: 'C' }, { LC_ALL: 'POSIX', LANG: 'en_US.UTF-8' }, { TERM: 'dumb', LANG: 'en_US.UTF-8' }]) {
+    for (const env of [
+      { LANG: 'C' },
+      { LC_ALL: 'POSIX', LANG: 'en_US.UTF-8' },
+      { TERM: 'dumb', LANG: 'en_US.UTF-8' },
+    ]) {
       const io = read(new FakeIo({ env }), ALL)
       // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is what ASCII is
       expect(`${io.err}${io.out}`).toMatch(/^[\x00-\x7f]*$/)
@@ -134,7 +156,9 @@ describe('on a terminal', () => {
   })
 
   it('leaves no half a line behind when the run ends in the middle', () => {
-    const io = read(new FakeIo({ isTty: true }), [{ type: 'step-started', id: 'a', title: 'images', index: 0, count: 1 }])
+    const io = read(new FakeIo({ isTty: true }), [
+      { type: 'step-started', id: 'a', title: 'images', index: 0, count: 1 },
+    ])
     expect(screen(io.err)).toEqual([''])
   })
 
@@ -202,7 +226,10 @@ describe('--json', () => {
   it('prints just the events, one a line, on stdout', () => {
     const io = read(new FakeIo({ isTty: true }), ALL, { json: true })
     expect(io.err).toBe('')
-    const events = io.out.trim().split('\n').map((line) => JSON.parse(line))
+    const events = io.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
     expect(events.map(({ type }) => type)).toEqual(ALL.map(({ type }) => type))
     expect(events.every(({ at, host, run }) => at && host === 'n1' && run === 'r')).toBe(true)
   })
@@ -237,7 +264,9 @@ describe('renderStatus', () => {
   const plain = lookOf(new FakeIo())
 
   it('fits 80 columns', () => {
-    const wide = renderStatus(STATUS, plain).split('\n').filter((line) => line.length > 80)
+    const wide = renderStatus(STATUS, plain)
+      .split('\n')
+      .filter((line) => line.length > 80)
     expect(wide).toEqual([])
   })
 

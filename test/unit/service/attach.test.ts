@@ -186,7 +186,13 @@ describe('carryOutHere', () => {
   it('refuses a desk of another version', async () => {
     const ssh = sshChannel()
     let ran = false
-    const ended = carryOutHere(async () => void (ran = true), ssh.stdin, ssh.stdout)
+    const ended = carryOutHere(
+      async () => {
+        ran = true
+      },
+      ssh.stdin,
+      ssh.stdout,
+    )
     ssh.desk.send({ ...HELLO, protocol: 99 })
     expect(await eventually(() => ssh.heard[0])).toMatchObject({ type: 'refused' })
     ssh.hangUp()

@@ -16,7 +16,11 @@ vi.mock('../../../agent/contract/paths.ts', async () => (await import('../engine
 /** An engine whose run ends when the test says so. */
 async function startEngine() {
   const stop = new AbortController()
-  const run = { orders: [] as WorkOrder[], link: undefined as DeskLink | undefined, signal: undefined as AbortSignal | undefined }
+  const run = {
+    orders: [] as WorkOrder[],
+    link: undefined as DeskLink | undefined,
+    signal: undefined as AbortSignal | undefined,
+  }
   let finish: () => void = () => {}
   const served = serveEngine(async (hello, link, signal) => {
     run.orders.push(hello.order)
@@ -188,7 +192,9 @@ describe('serveEngine', () => {
   it('survives a connection that ends at once, and one that sends rubbish', async () => {
     const engine = await startEngine()
     connect(NODE_PATHS.engineSocket).end()
-    connect(NODE_PATHS.engineSocket).on('error', () => {}).end(Buffer.alloc(10_000, 'x'))
+    connect(NODE_PATHS.engineSocket)
+      .on('error', () => {})
+      .end(Buffer.alloc(10_000, 'x'))
     await delay(20)
     expect(await new Desk().hello(orderOf()).answer()).toMatchObject({ type: 'welcome' })
     expect(engine.run.orders).toHaveLength(1)

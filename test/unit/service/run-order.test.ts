@@ -15,7 +15,12 @@ import { orderOf } from './orders.ts'
 import { caseOf, reportOf } from './reports.ts'
 
 vi.mock('../../../agent/contract/paths.ts', async () => (await import('../engine/node-paths.ts')).pathsBelow())
-const situation = vi.hoisted(() => ({ checks: [] as unknown[], steps: [] as unknown[], settled: false, reports: [] as unknown[] }))
+const situation = vi.hoisted(() => ({
+  checks: [] as unknown[],
+  steps: [] as unknown[],
+  settled: false,
+  reports: [] as unknown[],
+}))
 vi.mock('../../../agent/service/prepare-install.ts', () => ({ prepareInstall: async () => situation }))
 vi.mock('../../../agent/service/validation.ts', async (original) => ({
   ...(await original<object>()),
@@ -41,7 +46,13 @@ const STEPS: Step[] = [
   {
     id: 'file-ledger.json',
     kind: 'file',
-    params: { path: config, content: '{"password":"{{secret:ledger}}"}', mode: 0o600, ...owner(), title: 'file ledger.json' },
+    params: {
+      path: config,
+      content: '{"password":"{{secret:ledger}}"}',
+      mode: 0o600,
+      ...owner(),
+      title: 'file ledger.json',
+    },
   },
 ]
 
@@ -115,7 +126,10 @@ describe('check', () => {
   })
 
   it('fails with what was found, needed and how to mend it', async () => {
-    situation.checks = [check({ status: 'fail', fix: 'add memory' }), check({ id: 'cpu', title: 'cores', status: 'fail' })]
+    situation.checks = [
+      check({ status: 'fail', fix: 'add memory' }),
+      check({ id: 'cpu', title: 'cores', status: 'fail' }),
+    ]
     const { last } = await runOf('check')
     expect(last.error).toMatchObject({ code: 'check-failed', kind: 'check', found: '8 GB; 8 GB' })
     expect(last.error?.message).toContain('memory, cpu')
@@ -128,14 +142,17 @@ describe('check', () => {
     expect(await there(NODE_PATHS.root)).toBe(false)
   })
 
-  it.each(['check', 'plan', 'install'] as const)('leaves alone what an uninstall kept: the secrets (%s)', async (verb) => {
-    situation.checks = [check({ status: 'fail' })]
-    await mkdir(NODE_PATHS.secrets, { recursive: true })
-    await writeFile(join(NODE_PATHS.secrets, 'mysql'), 'the password of data that is still there')
-    await runOf(verb)
-    expect(await readdir(NODE_PATHS.root)).toEqual(['secrets'])
-    expect(await readdir(NODE_PATHS.secrets)).toEqual(['mysql'])
-  })
+  it.each(['check', 'plan', 'install'] as const)(
+    'leaves alone what an uninstall kept: the secrets (%s)',
+    async (verb) => {
+      situation.checks = [check({ status: 'fail' })]
+      await mkdir(NODE_PATHS.secrets, { recursive: true })
+      await writeFile(join(NODE_PATHS.secrets, 'mysql'), 'the password of data that is still there')
+      await runOf(verb)
+      expect(await readdir(NODE_PATHS.root)).toEqual(['secrets'])
+      expect(await readdir(NODE_PATHS.secrets)).toEqual(['mysql'])
+    },
+  )
 
   it('leaves an installed node alone', async () => {
     await runOf('install')
@@ -282,9 +299,12 @@ describe('uninstall', () => {
 })
 
 describe('status and validate', () => {
-  it.each(['status', 'validate'] as const)('%s says that nothing is installed, and leaves a bare host as it was', async (verb) => {
-    const { last } = await runOf(verb, { bundle: undefined })
-    expect(last.error).toMatchObject({ code: 'not-installed', kind: 'check', next: 'mojabox install' })
-    expect(await there(NODE_PATHS.root)).toBe(false)
-  })
+  it.each(['status', 'validate'] as const)(
+    '%s says that nothing is installed, and leaves a bare host as it was',
+    async (verb) => {
+      const { last } = await runOf(verb, { bundle: undefined })
+      expect(last.error).toMatchObject({ code: 'not-installed', kind: 'check', next: 'mojabox install' })
+      expect(await there(NODE_PATHS.root)).toBe(false)
+    },
+  )
 })

@@ -4,7 +4,13 @@ import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { NodeState } from '../../../agent/contract/node-state.ts'
 import { NODE_PATHS } from '../../../agent/contract/paths.ts'
-import { askAgent, lastValidation, observeStatus, readNodeState, requireNodeState } from '../../../agent/service/status.ts'
+import {
+  askAgent,
+  lastValidation,
+  observeStatus,
+  readNodeState,
+  requireNodeState,
+} from '../../../agent/service/status.ts'
 import { FakeDocker } from '../engine/fake-docker.ts'
 import { FakeCommands } from '../engine/step-context.ts'
 import { orderOf } from './orders.ts'
@@ -60,8 +66,8 @@ describe('observeStatus', () => {
     ['degraded', 'a job ended badly', (docker) => docker.add('migrator', 'exited', 'Exited (1) now')],
     ['degraded', 'a service restarts again and again', (docker) => docker.add('ledger', 'restarting', 'Restarting')],
     ['starting', 'a service is still starting', (docker) => docker.add('ledger', 'running', 'Up (health: starting)')],
-    ['down', 'nothing runs', (docker) => void (docker.containers = [])],
-    ['down', 'only a finished job is left', (docker) => void (docker.containers = docker.containers.slice(2))],
+    ['down', 'nothing runs', (docker) => void docker.containers.splice(0)],
+    ['down', 'only a finished job is left', (docker) => void docker.containers.splice(0, 2)],
   ])('is %s when %s', async (hub, _what, set) => {
     expect(await hubOf(set)).toBe(hub)
   })
@@ -97,7 +103,9 @@ describe('readNodeState', () => {
 
   it('is nothing where nothing is installed', async () => {
     expect(await readNodeState()).toBeUndefined()
-    await expect(requireNodeState()).rejects.toMatchObject({ facts: { code: 'not-installed', next: 'mojabox install' } })
+    await expect(requireNodeState()).rejects.toMatchObject({
+      facts: { code: 'not-installed', next: 'mojabox install' },
+    })
   })
 })
 
@@ -121,7 +129,10 @@ describe('askAgent', () => {
   it.each<[string, RequestListener]>([
     ['it fails', (_request, response) => response.writeHead(500).end('no')],
     ['it hangs up', (_request, response) => response.destroy()],
-    ['it hangs up in the middle', (_request, response) => response.writeHead(200, { 'Content-Length': 100 }).write('{', () => response.destroy())],
+    [
+      'it hangs up in the middle',
+      (_request, response) => response.writeHead(200, { 'Content-Length': 100 }).write('{', () => response.destroy()),
+    ],
     ['it does not answer in time', () => {}],
     ['it is of another version', (_request, response) => response.end('{"version":9}')],
   ])('gives nothing when %s', async (_what, answers) => {

@@ -1,6 +1,6 @@
+import { digestOf } from '../../../bundles/format/digest.ts'
 import type { Platform } from '../../../bundles/format/manifest.ts'
 import { type Artifact, type BundleManifest, type Descriptor, MEDIA_TYPES } from '../../../bundles/format/manifest.ts'
-import { digestOf } from '../../../bundles/format/digest.ts'
 import type { FakeDesk } from './fake-desk.ts'
 
 const AMD64: Platform = { os: 'linux', architecture: 'amd64' }

@@ -23,7 +23,9 @@ class FakeContent implements MirrorContent {
 
   async manifest(reference: string) {
     this.asked.push(reference)
-    return [`${NAME}:v1`, DESCRIPTOR.digest].includes(reference) ? { descriptor: DESCRIPTOR, bytes: MANIFEST } : undefined
+    return [`${NAME}:v1`, DESCRIPTOR.digest].includes(reference)
+      ? { descriptor: DESCRIPTOR, bytes: MANIFEST }
+      : undefined
   }
 
   async blob(digest: Digest): Promise<MirrorBlob | undefined> {
@@ -115,7 +117,9 @@ describe('serveMirror', () => {
       yield BLOB
     }
     const first = await new Promise<string>((resolve) => {
-      void askRaw(address, `GET ${blobPath} HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n`).then(() => resolve('late'))
+      void askRaw(address, `GET ${blobPath} HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n`).then(() =>
+        resolve('late'),
+      )
       setTimeout(() => resolve('early'), 200)
     })
     expect(first).toBe('early')

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { storeContent } from '../../../agent/store/store-content.ts'
 import type { Store } from '../../../agent/store/store.ts'
+import { storeContent } from '../../../agent/store/store-content.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import { ANNOTATIONS, ARTIFACT_TYPES, type Descriptor, type Digest } from '../../../bundles/format/manifest.ts'
 import { FakeDesk } from './fake-desk.ts'
@@ -32,7 +32,11 @@ async function keptBundle() {
       [ANNOTATIONS.version]: '1',
       [ANNOTATIONS.profiles]: '',
     },
-    manifests: [named('docker.io/a/plain:1', plain), named('docker.io/a/many:1', index), named('docker.io/a/no:1', absent)],
+    manifests: [
+      named('docker.io/a/plain:1', plain),
+      named('docker.io/a/many:1', index),
+      named('docker.io/a/no:1', absent),
+    ],
   })
   const store = await temporaryStore()
   const layers = new Set<Digest>([digestOf('base'), digestOf('redis'), digestOf('x64')])

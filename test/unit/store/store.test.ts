@@ -45,7 +45,10 @@ describe('Store', () => {
 
   it('says of a blob that it lacks it, not that a file is missing', async () => {
     const store = await temporaryStore()
-    const error = await store.read(DIGEST).toArray().catch((thrown) => thrown)
+    const error = await store
+      .read(DIGEST)
+      .toArray()
+      .catch((thrown) => thrown)
     expect(error).toBeInstanceOf(MojaboxError)
     expect(error.facts).toMatchObject({ code: 'blob-missing', kind: 'bundle' })
   })
