@@ -1,11 +1,11 @@
 import { MojaboxError } from '../bundles/format/error.ts'
 import { run } from './cli/program.ts'
 
-// A reader that has seen enough (`| head`) is no failure.
-process.stdout.on('error', () => process.exit(0))
+// A reader that has seen enough (`| head`) takes the rest of the words away, not the run.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const stop = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
     // The first asks for a clean stop; a second does not wait for it.
     if (stop.signal.aborted) process.exit(130)

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import pLimit from 'p-limit'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
+import { dockerIsThere } from '../../runtimes/compose.ts'
 import {
   type DockerImage,
   familiarName,
@@ -64,15 +65,20 @@ export const images: StepHandler<ImagesParams> = {
 
   async undo(context, params, before) {
     const earlier = before as Record<string, string | null>
-    await removeMirrorNames(params).catch(() => {})
-    const there = await listImages(context.signal).catch(() => [])
+    if (!(await dockerIsThere(context.run))) return
+    await removeMirrorNames(params)
+    const there = await listImages(context.signal)
     for (const name of params.names) {
       const { repository, tag } = splitReference(name)
       const id = idOf(there, name)
       const previous = earlier[name]
       if (!id || id === previous) continue
-      if (previous && there.some((image) => image.id === previous)) await tagImage(previous, repository, tag)
-      else await removeImage(familiarName(name)).catch(() => context.note(`${name} stays: something else uses it`))
+      // The name goes back to whose it was; without a name ours is taken away as well.
+      const gaveBack = previous !== undefined && previous !== null && there.some((image) => image.id === previous)
+      if (gaveBack) await tagImage(previous, repository, tag)
+      await removeImage(gaveBack ? id : familiarName(name)).catch(() =>
+        context.note(`${name} stays: something else uses it`),
+      )
     }
   },
 }
