@@ -16,7 +16,9 @@ export interface Hello {
 export function readHello(message: DeskMessage): Hello {
   if (message.type !== 'hello') throw otherVersion(`a desk that begins with ${message.type}`)
   if (message.protocol !== PROTOCOL_VERSION) throw otherVersion(`protocol ${message.protocol} at the desk`)
-  return { order: WorkOrder.parse(message.order), deskTime: message.deskTime }
+  const { data: order } = WorkOrder.safeParse(message.order)
+  if (!order) throw otherVersion('an order that this version does not understand')
+  return { order, deskTime: message.deskTime }
 }
 
 function otherVersion(found: string): MojaboxError {
