@@ -73,9 +73,11 @@ export const images: StepHandler<ImagesParams> = {
       const id = idOf(there, name)
       const previous = earlier[name]
       if (!id || id === previous) continue
-      // The name goes back to whose it was; without a name ours is taken away as well.
       const gaveBack = previous !== undefined && previous !== null && there.some((image) => image.id === previous)
       if (gaveBack) await tagImage(previous, repository, tag)
+      // Its name went back to whose it was: ours goes too, unless somebody gave it a name of their own.
+      const goes = gaveBack ? await isNameless(id, context.signal) : true
+      if (!goes) continue
       await removeImage(gaveBack ? id : familiarName(name)).catch(() =>
         context.note(`${name} stays: something else uses it`),
       )
@@ -102,6 +104,11 @@ async function removeMirrorNames(params: ImagesParams): Promise<void> {
       if (mirrored && ours.has(mirrored)) await removeImage(tag, true)
     }
   }
+}
+
+async function isNameless(id: string, signal: AbortSignal): Promise<boolean> {
+  const image = (await listImages(signal)).find((there) => there.id === id)
+  return image?.tags.every((tag) => tag === '<none>:<none>') ?? false
 }
 
 /** Pulled under the mirror's name, given its own, and the mirror's taken away again. */
