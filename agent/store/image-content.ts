@@ -107,7 +107,8 @@ export function imageContent(context: StepContext, images: CarriedImage[]): Imag
 
     async settle() {
       if (!keepBlobs) return
-      for (const digest of served) await context.arrivals.keep(digest, blobs.get(digest) ?? 0)
+      // All that was asked for: the runtime has an image before its last answer is accounted for here.
+      for (const digest of readers.keys()) await context.arrivals.keep(digest, blobs.get(digest) ?? 0)
     },
   }
 }
