@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import { type Descriptor, type Digest, MEDIA_TYPES, OciIndex, OciManifest } from '../../bundles/format/manifest.ts'
 import type { StepContext } from '../contract/step.ts'
@@ -51,6 +52,9 @@ async function carriedImage(
   const ids = [...new Set([manifest.config.digest, ...manifests.map((entry) => entry.digest)])]
   return { name, ids, manifests, blobs: [manifest.config, ...manifest.layers] }
 }
+
+/** How long answers that were sent may take to be accounted for. */
+const ACCOUNTING_LIMIT_MS = 2_000
 
 export interface ImageContent extends MirrorContent {
   totalBytes: number
@@ -107,8 +111,10 @@ export function imageContent(context: StepContext, images: CarriedImage[]): Imag
 
     async settle() {
       if (!keepBlobs) return
-      // All that was asked for: the runtime has an image before its last answer is accounted for here.
-      for (const digest of readers.keys()) await context.arrivals.keep(digest, blobs.get(digest) ?? 0)
+      // The runtime has an image a moment before its last answer is accounted for here.
+      const until = Date.now() + ACCOUNTING_LIMIT_MS
+      while ([...readers.values()].some((count) => count > 0) && Date.now() < until) await delay(10)
+      for (const digest of served) await context.arrivals.keep(digest, blobs.get(digest) ?? 0)
     },
   }
 }
