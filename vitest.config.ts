@@ -1,13 +1,19 @@
 import { defineConfig } from 'vitest/config'
 
-/** Three kinds of tests, by what they need: nothing; daemons of the lab; the built executable and the lab's hosts. */
+/**
+ * Three kinds of tests, by what they need: nothing; daemons of the lab; the built executable and the lab's hosts. One kind
+ * after the other: the later ones measure time-outs, and share the machine's Docker.
+ */
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000, sequence: { groupOrder: 0 } },
+      },
       {
         test: {
           name: 'integration',
+          sequence: { groupOrder: 1 },
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 300_000,
@@ -17,6 +23,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          sequence: { groupOrder: 2 },
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 900_000,

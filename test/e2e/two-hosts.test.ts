@@ -10,6 +10,7 @@ import { NodeStatus } from '../../agent/contract/status.ts'
 import { cutNetwork, restoreNetwork } from '../lab/network.ts'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
 import { diffSnapshots, type Snapshot, snapshotHost } from '../lab/snapshot.ts'
+import { waitFor } from '../lab/wait.ts'
 import { bundle, Desk } from './support/desk.ts'
 import { installDockerByHand, runOwnContainer } from './support/docker-by-hand.ts'
 import { EXIT, expectDone, expectRefused } from './support/expectations.ts'
@@ -98,7 +99,8 @@ describe('a site of two hosts', () => {
     expectDone(ended)
     expect(diffSnapshots(before.busy, await lookAtBusy())).toEqual([])
     expect(await ownThings(busy.name)).toEqual(own)
-    expect((await nodeExec(busy.name, ['find', PULLED, '-type', 'f'])).stdout).toBe('')
+    const pulled = async () => (await nodeExec(busy.name, ['find', PULLED, '-type', 'f'])).stdout
+    await waitFor('containerd to tidy up', async () => (await pulled()) === '', { timeoutMs: 20_000 })
     expect(diffSnapshots(before.old, await snapshotHost(old.name))).toEqual([])
   })
 })

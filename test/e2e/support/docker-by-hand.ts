@@ -24,14 +24,22 @@ export async function installDockerByHand(node: string, folder: string): Promise
 
 const LOAD = 'docker save mojabox-lab/redis:8.0 | docker exec --interactive "$1" docker load'
 
-/** Gives a node with Docker what its owner runs on it: a container, its image, a volume, and a name that the hub uses too. */
+const OWN_IMAGES = `
+  docker tag mojabox-lab/redis:8.0 own/spare:1
+  docker image rm mojabox-lab/redis:8.0
+  docker create --name own-source own/spare:1
+  docker export own-source | docker import --change 'CMD ["redis-server"]' - own/cache:1
+  docker rm own-source
+  tar --create --files-from /dev/null | docker import - redis:8.0`
+
+/**
+ * Gives a node with Docker what its owner has on it: a container with an image and a volume, an image that is the very
+ * one that the hub will bring but has another name, and another image under a name that the hub's own has as well.
+ */
 export async function runOwnContainer(node: string): Promise<void> {
   await run(['sh', '-c', LOAD, 'sh', `mojabox-lab-${node}`])
-  await nodeExec(node, ['docker', 'tag', 'mojabox-lab/redis:8.0', 'own/cache:1'])
-  await nodeExec(node, ['docker', 'image', 'rm', 'mojabox-lab/redis:8.0'])
+  await nodeExec(node, ['sh', '-euc', OWN_IMAGES])
   await startOwnContainer(node, 'own/cache:1')
-  // Theirs, under a name that the hub's own image has as well.
-  await nodeExec(node, ['sh', '-c', 'tar --create --files-from /dev/null | docker import - redis:8.0'])
 }
 
 /** A container of the owner's with a volume of its own. */
