@@ -71,5 +71,5 @@ export interface StepHandler<P> {
   /** Leaves the host as `before` saw it. Steps without it leave nothing behind. */
   undo?(context: StepContext, params: P, before: Json): Promise<void>
   /** What of others needs what `undo` would take away, by name: with any, the step stays, and undo comes again next time. */
-  neededBy?(context: StepContext, params: P): Promise<string[]>
+  neededBy?(context: StepContext, params: P, before: Json): Promise<string[]>
 }

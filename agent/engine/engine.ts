@@ -104,7 +104,7 @@ export async function undoSteps(
     const startedAt = Date.now()
     emit({ type: 'step-started', id: step.id, title, index, count: todo.length })
     try {
-      const needed = (await handler.neededBy?.(stepContext, step.params)) ?? []
+      const needed = (await handler.neededBy?.(stepContext, step.params, before)) ?? []
       if (needed.length > 0) {
         stepContext.note(
           `${handler.describe(step.params)}: stays, as others use it: ${needed.join(', ')}. ${TAKE_AWAY}`,

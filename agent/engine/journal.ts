@@ -95,6 +95,8 @@ export class Journal {
       else if (entry.phase === 'kept' && earlier) found.set(id, { ...earlier, kept: true })
       else if (entry.phase === 'before') {
         const before = earlier ? earlier.before : (entry.before as Json)
+        // Applied anew after its undo: it comes after those that were applied meanwhile.
+        if (earlier?.kept) found.delete(id)
         found.set(id, { step: entry.step as Step, before, kept: false })
       }
     }

@@ -66,6 +66,16 @@ export async function dockerAnswers(run: RunCommand): Promise<boolean> {
   )
 }
 
+/** Names of all containers that were made from one of these images (IDs), running or not. */
+export async function containersOf(run: RunCommand, imageIds: string[]): Promise<string[]> {
+  const { stdout } = await run(['docker', 'ps', '--all', '--quiet', '--no-trunc'])
+  const ids = stdout.split('\n').filter(Boolean)
+  if (ids.length === 0) return []
+  const inspected = await run(['docker', 'inspect', '--format', 'container {{.Name}}\t{{.Image}}', ...ids])
+  const rows = inspected.stdout.split('\n').map((row) => row.split('\t'))
+  return rows.filter(([, image = '']) => imageIds.includes(image)).map(([name = '']) => name.replace(' /', ' '))
+}
+
 /** False where there is no Docker at all; one that is stopped is there. */
 export async function dockerIsThere(run: RunCommand): Promise<boolean> {
   return run(['docker', '--version']).then(

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import pLimit from 'p-limit'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
-import { dockerIsThere } from '../../runtimes/compose.ts'
+import { containersOf, dockerIsThere } from '../../runtimes/compose.ts'
 import {
   type DockerImage,
   familiarName,
@@ -61,6 +61,17 @@ export const images: StepHandler<ImagesParams> = {
     }
     if (!context.order.settings.keepBlobs)
       await rm(join(context.store.root, 'ingest'), { recursive: true, force: true })
+  },
+
+  async neededBy(context, params, before) {
+    if (!(await dockerIsThere(context.run))) return []
+    const earlier = before as Record<string, string | null>
+    const there = await listImages(context.signal)
+    const ids = params.names.map((name) => idOf(there, name)).filter((id, at) => id !== earlier[params.names[at] ?? ''])
+    return containersOf(
+      context.run,
+      ids.filter((id) => id !== undefined),
+    )
   },
 
   async undo(context, params, before) {

@@ -115,6 +115,19 @@ describe('applied', () => {
     expect(journal.applied()).toEqual([{ step: step('a', 'new'), before: 1, kept: false }])
   })
 
+  it('puts what is applied again after it was kept behind what was applied meanwhile', async () => {
+    const kept = { run: 'r', phase: 'kept' as const, step: step('a', 'p') }
+    const journal = await Journal.open(await journalPath())
+    await journal.append({ run: 'r', phase: 'before', step: step('a', 'p'), before: 1 })
+    await journal.append(kept)
+    await journal.append({ run: 'r', phase: 'before', step: step('b', 'p'), before: 2 })
+    await journal.append({ run: 'r', phase: 'before', step: step('a', 'p'), before: null })
+    expect(journal.applied().map((applied) => [applied.step.id, applied.before])).toEqual([
+      ['b', 2],
+      ['a', 1],
+    ])
+  })
+
   it('remembers what was undone but for its data, until it is applied again', async () => {
     const journal = await Journal.open(await journalPath())
     await journal.append({ run: 'r', phase: 'before', step: step('a', 'p'), before: 1 })
