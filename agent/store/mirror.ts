@@ -98,22 +98,29 @@ async function answerBlob(
     'Accept-Ranges': 'bytes',
     ...(from >= 0 && { 'Content-Range': `bytes ${offset}-${blob.sizeBytes - 1}/${blob.sizeBytes}` }),
   })
-  let whole = false
+  let takenBytes = 0
+  let given = false
+  let ended = false
   try {
     if (request.method === 'HEAD') return void response.end()
     response.flushHeaders()
     for await (const piece of blob.read(offset)) {
       if (response.destroyed) return
-      if (!response.write(piece)) await drained(response)
+      const room = response.write(piece, (error) => {
+        if (!error) takenBytes += piece.length
+      })
+      if (!room) await drained(response)
     }
-    whole = await ended(response)
+    given = true
+    ended = await wasTaken(response)
   } finally {
-    blob.done?.(whole)
+    // A daemon may hang up once it has every byte, before the end was said.
+    blob.done?.(ended || (given && takenBytes === blob.sizeBytes - offset))
   }
 }
 
 /** True when the last byte was taken, false when the other side went away before. */
-function ended(response: ServerResponse): Promise<boolean> {
+function wasTaken(response: ServerResponse): Promise<boolean> {
   if (response.destroyed) return Promise.resolve(false)
   return new Promise((resolve) => {
     response.on('close', () => resolve(response.writableFinished))
