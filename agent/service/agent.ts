@@ -41,16 +41,27 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     await settled(status, signal)
     for (;;) {
       await validate(signal)
-      // Read anew each time: a later install may have changed it.
-      const waitMs = (await readKept()).validateEverySeconds * 1000
-      nextValidationAt = new Date(Date.now() + waitMs).toISOString()
-      await delay(waitMs, undefined, { signal })
+      const validatedAt = Date.now()
+      await untilDue(validatedAt, signal, (dueAt) => {
+        nextValidationAt = new Date(dueAt).toISOString()
+      })
     }
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
     await close()
     await mirror.close()
+  }
+}
+
+/** Waits for the next validation; a later install may change its interval meanwhile, so that is read again and again. */
+async function untilDue(sinceMs: number, signal: AbortSignal, tell: (dueAt: number) => void): Promise<void> {
+  for (;;) {
+    const dueAt = sinceMs + (await readKept()).validateEverySeconds * 1000
+    tell(dueAt)
+    const leftMs = dueAt - Date.now()
+    if (leftMs <= 0) return
+    await delay(Math.min(leftMs, LOOK_EVERY_MS), undefined, { signal })
   }
 }
 
