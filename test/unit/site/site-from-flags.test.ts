@@ -3,7 +3,7 @@ import { factsOf } from '../../../bundles/format/error.ts'
 import { type SiteFlags, siteFromFlags } from '../../../installer/site/site-from-flags.ts'
 
 const site = (flags: Partial<SiteFlags>) =>
-  siteFromFlags({ hosts: ['local'], bundle: 'b.tar', ...flags }, { user: 'me', folder: '/work' })
+  siteFromFlags({ hosts: ['local'], bundle: 'b.tar', ...flags }, { user: 'me', folder: '/site' })
 const refusal = (flags: Partial<SiteFlags>) => {
   try {
     site(flags)
@@ -16,7 +16,7 @@ const refusal = (flags: Partial<SiteFlags>) => {
 test('local alone is a site', () => {
   expect(site({})).toMatchObject({
     site: 'site',
-    bundle: '/work/b.tar',
+    bundle: '/site/b.tar',
     hosts: [{ name: 'local', address: 'local' }],
     parallel: 8,
   })
@@ -53,11 +53,11 @@ test('what is said once holds for every host over SSH', () => {
   })
   expect(hosts[0]).toEqual({ name: 'local', address: 'local', port: 22, sudo: { password: 'ask' } })
   expect(hosts[2]).toMatchObject({
-    identityFile: '/work/id',
+    identityFile: '/site/id',
     passphrase: 'env:P',
-    password: 'file:/work/pw',
+    password: 'file:/site/pw',
     sudo: { password: 'ask' },
-    jump: { address: 'g', port: 2022, user: 'gate', identityFile: '/work/id' },
+    jump: { address: 'g', port: 2022, user: 'gate', identityFile: '/site/id' },
   })
 })
 
