@@ -16,16 +16,20 @@ const volatile = [
   ...['/var/lib/docker/*/*', '/var/lib/containerd/*/*'],
 ]
 
+/** A file that has gone before it was read (xargs tells 123) has no digest: where that matters, the comparison says so. */
+const HASH = 'find "$@" -type f -print0 | { xargs -0 -r sha256sum --zero 2> /dev/null || [ $? -eq 123 ]; }'
+
 /**
  * Every path of a node with its type, mode, owner and, for a file, the digest of its content. The folders that are
  * volumes, which a machine without Docker would not have, count by what is in them.
  */
 export async function snapshotFiles(name: string, ignoredPaths: readonly string[]): Promise<Map<string, string>> {
   const patterns = [...volatile, ...ignoredPaths].flatMap((pattern) => ['-o', '-path', pattern])
-  const walk = ['/', '(', ...patterns.slice(1), ')', '-prune', '-o']
+  // Processes and temporary files come and go while it looks; what has gone is no error.
+  const walk = ['/', '-ignore_readdir_race', '(', ...patterns.slice(1), ')', '-prune', '-o']
   const [listed, hashed] = await Promise.all([
     nodeExec(name, ['find', ...walk, '-printf', String.raw`%p\t%y %m %U:%G\t%l\0`]),
-    nodeExec(name, ['sh', '-c', 'find "$@" -type f -print0 | xargs -0 -r sha256sum --zero', 'sh', ...walk]),
+    nodeExec(name, ['sh', '-c', HASH, 'sh', ...walk]),
   ])
   const digests = new Map(records(hashed.stdout).map((record) => [record.slice(66), record.slice(0, 12)]))
   const files = new Map(

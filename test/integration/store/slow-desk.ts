@@ -4,6 +4,9 @@ import { Channel, type DeskMessage, type NodeMessage } from '../../../agent/cont
 import type { DeskLink } from '../../../agent/service/desk-link.ts'
 import type { Digest } from '../../../bundles/format/manifest.ts'
 
+/** What it hands over at a time. */
+export const PIECE_BYTES = 64 * 1024
+
 /** A desk that hands blobs over at a walking pace, over a link that can be cut and laid again. */
 export class SlowDesk {
   readonly #blobs: ReadonlyMap<Digest, Buffer>
@@ -49,11 +52,10 @@ export class SlowDesk {
     this.asked.push({ digest, offset })
     const bytes = this.#blobs.get(digest)
     if (!bytes) return channel.send({ type: 'missing', id, message: `the desk's bundle lacks ${digest}` })
-    const step = 64 * 1024
-    for (let at = offset; at < bytes.length; at += step) {
-      await delay((step / this.bytesPerSecond) * 1000)
+    for (let at = offset; at < bytes.length; at += PIECE_BYTES) {
+      await delay((PIECE_BYTES / this.bytesPerSecond) * 1000)
       if (this.#channel !== channel || this.#cancelled.has(id)) return
-      const piece = bytes.subarray(at, at + step)
+      const piece = bytes.subarray(at, at + PIECE_BYTES)
       await channel.sendData(id, piece).catch(() => {})
       this.sentBytes += piece.length
     }
