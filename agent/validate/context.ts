@@ -1,4 +1,4 @@
-import type { ReportCase } from '../contract/report.ts'
+import type { Movement, ReportCase } from '../contract/report.ts'
 import type { RunCommand } from '../contract/step.ts'
 import type { Profile } from '../deployments/core-test-harness/definition.ts'
 import type { LedgerApi } from '../deployments/core-test-harness/ledger-api.ts'
@@ -32,6 +32,8 @@ export interface ValidateContext {
   ledger: LedgerApi
   /** Subjects of the cases of earlier levels that failed. */
   failed: readonly string[]
+  /** Tells of something that was done or seen, for the report's picture of it; when is noted here. */
+  moved(movement: Omit<Movement, 'atMs'>): void
   /** GET of a service inside the Compose network; the status and body. */
   get(url: string, timeoutMs: number): Promise<{ status: number; body: string }>
 }

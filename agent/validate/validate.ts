@@ -1,5 +1,5 @@
 import { MojaboxError } from '../../bundles/format/error.ts'
-import type { Report, ReportCase } from '../contract/report.ts'
+import type { Movement, Report, ReportCase } from '../contract/report.ts'
 import type { RunCommand } from '../contract/step.ts'
 import { type Definition, profileOf } from '../deployments/core-test-harness/definition.ts'
 import { openLedgerApi } from '../deployments/core-test-harness/ledger-api.ts'
@@ -46,7 +46,7 @@ export async function validate(options: ValidateOptions): Promise<Report['levels
   const kafka = await (options.openKafka ?? openKafka)({ brokers, signal, timeoutMs: KAFKA_MS })
   try {
     const docker = await dockerCase(options)
-    const context: Omit<ValidateContext, 'failed'> = {
+    const context: Omit<ValidateContext, 'failed' | 'moved'> = {
       profile,
       currency: options.currency,
       signal,
@@ -60,7 +60,9 @@ export async function validate(options: ValidateOptions): Promise<Report['levels
     }
     const results: Report['levels'] = []
     for (const name of levels) {
-      const level = { level: name, cases: await runLevel(name, docker.case, { ...context, failed: failures(results) }) }
+      const { movements, moved } = recorder()
+      const told = { ...context, failed: failures(results), moved }
+      const level = { level: name, cases: await runLevel(name, docker.case, told), movements }
       results.push(level)
       options.onLevel?.(level)
     }
@@ -98,6 +100,20 @@ async function runLevel(level: Level, docker: ReportCase, context: ValidateConte
   const groups = CASE_GROUPS.filter((group) => group.level === level)
   const cases = (await Promise.all(groups.map((group) => group.run({ ...context, failed })))).flat()
   return level === 'services' ? [docker, ...cases] : cases
+}
+
+/** Movements are told when their outcome is known, and listed by when they began. */
+function recorder(): { movements: Movement[]; moved: ValidateContext['moved'] } {
+  const startedAt = performance.now()
+  const movements: Movement[] = []
+  return {
+    movements,
+    moved(movement) {
+      const atMs = Math.max(0, Math.round(performance.now() - startedAt - (movement.tookMs ?? 0)))
+      const next = movements.findIndex((other) => other.atMs > atMs)
+      movements.splice(next < 0 ? movements.length : next, 0, { atMs, ...movement })
+    },
+  }
 }
 
 function failures(results: Report['levels']): string[] {

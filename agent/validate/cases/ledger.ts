@@ -87,8 +87,10 @@ class Move {
   async fundsIn(): Promise<Finding> {
     const start = this.start()
     const funds = this.funds(this.inward, start)
-    await this.context.ledger.recordFundsIn(funds)
-    const finding = await this.balanceMoves(start.units, start.units - this.units)
+    const finding = await this.observed('funds in', async () => {
+      await this.context.ledger.recordFundsIn(funds)
+      return this.balanceMoves(start.units, start.units - this.units)
+    })
     if (finding.status === 'pass') await this.context.ledger.recordFundsIn(funds)
     return finding
   }
@@ -96,12 +98,16 @@ class Move {
   async fundsOut(): Promise<Finding> {
     const start = this.start()
     const funds = this.funds(this.outward, start)
-    await this.context.ledger.reserveFundsOut(funds)
-    const finding = await this.balanceMoves(start.units - this.units, start.units)
+    const finding = await this.observed('funds out, reserved', async () => {
+      await this.context.ledger.reserveFundsOut(funds)
+      return this.balanceMoves(start.units - this.units, start.units)
+    })
     if (finding.status !== 'pass') return finding
     await this.context.ledger.reserveFundsOut(funds)
-    await this.context.ledger.commitFundsOut(funds)
-    return this.isCommitted(this.outward, finding.found)
+    return this.observed('funds out, committed', async () => {
+      await this.context.ledger.commitFundsOut(funds)
+      return this.isCommitted(this.outward, finding.found)
+    })
   }
 
   /** In the database itself, once Kafka has nothing of ours left. */
@@ -134,6 +140,20 @@ class Move {
       units: this.units,
       reason: 'mojabox validate',
     }
+  }
+
+  /** Tells of one order, once it is known what came of it. */
+  private async observed(what: string, order: () => Promise<Finding>): Promise<Finding> {
+    const startedAt = performance.now()
+    const finding = await order()
+    this.context.moved({
+      tookMs: Math.round(performance.now() - startedAt),
+      from: 'mojabox',
+      to: this.context.profile.ledger.service,
+      what: `${what}: ${decimalOf(this.units)} ${this.context.currency}, ${this.participant}`,
+      outcome: finding.found,
+    })
+    return finding
   }
 
   private async readAccount(): Promise<LedgerAccount | undefined> {

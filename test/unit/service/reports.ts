@@ -27,7 +27,7 @@ export function reportOf(changes: Partial<Report> = {}, ...cases: ReportCase[]):
     startedAt: new Date().toISOString(),
     seconds: 1,
     passed: shown.every(({ status }) => status !== 'fail'),
-    levels: [{ level: 'services', cases: shown }],
+    levels: [{ level: 'services', cases: shown, movements: [] }],
     checks: [],
     skippedChecks: [],
     ...changes,

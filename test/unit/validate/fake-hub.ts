@@ -61,6 +61,7 @@ export class FakeHub {
   ])
   migrationLocked = false
   failed: string[] = []
+  readonly moved: Parameters<ValidateContext['moved']>[0][] = []
 
   constructor() {
     this.kafka.partitionsOf.set('topic-admin', 1).set('topic-events', 2)
@@ -89,6 +90,7 @@ export class FakeHub {
       partitions: () => this.kafka.topics(),
       ledger: openLedgerApi({ url: this.ledger.url, signal }),
       failed: this.failed,
+      moved: (movement) => void this.moved.push(movement),
       get: async (url) => {
         const answer = this.health.get(url) ?? {
           status: 200,

@@ -24,6 +24,15 @@ it('moves money in and out and leaves the balance as it was, again and again', a
   expect(hub.ledger.transfers.size).toBe(6)
 })
 
+it('tells each movement of money, with what came of it', async () => {
+  await ledger.run(hub.context())
+  expect(hub.moved.map(({ from, to, what, outcome }) => `${from} > ${to}: ${what} = ${outcome}`)).toEqual([
+    expect.stringMatching(/^mojabox > ledger: funds in: 1\.\d+ USD, mojaboxpayer = 5 to 6\.\d+ in \d+ ms$/),
+    expect.stringMatching(/^mojabox > ledger: funds out, reserved: 1\.\d+ USD, mojaboxpayer = 6\.\d+ to 5 in \d+ ms$/),
+    expect.stringMatching(/^mojabox > ledger: funds out, committed: 1\.\d+ USD, mojaboxpayer = 6\.\d+ to 5 in \d+ ms$/),
+  ])
+})
+
 it('sends every order twice', async () => {
   const sent: string[] = []
   hub.ledger.onOrder = ({ transferId, action }) => sent.push(`${action} ${transferId}`)

@@ -54,6 +54,9 @@ describe('validate', () => {
     const levels = await validate(options({ levels: ['ledger'] }))
     expect(levels.map(({ level }) => level)).toEqual(['ledger'])
     expect(passed(levels)).toBe(true)
+    const moments = levels[0]?.movements.map(({ atMs }) => atMs) ?? []
+    expect(moments).toHaveLength(3)
+    expect(moments).toEqual(moments.toSorted((left, right) => left - right))
   })
 
   it('refuses a level that does not exist rather than pass without it', async () => {
@@ -113,7 +116,7 @@ describe('the report', () => {
   it('says whether all is well, when and what', async () => {
     const report = await sample()
     expect(Report.parse(report)).toMatchObject({ passed: false, seconds: 1.5, bundle: '', skippedChecks: ['swap'] })
-    const levels = [{ level: 'services', cases: [] }]
+    const levels = [{ level: 'services', cases: [], movements: [] }]
     const built = (checks: (typeof check)[]) =>
       buildReport({ order: { ...order, skipChecks: [], bundle: undefined }, ...dates, levels, checks })
     expect(built([]).passed).toBe(true)
