@@ -15,6 +15,7 @@ import { topics } from '../../../agent/engine/steps/topics.ts'
 import { createRunCommand } from '../../../agent/runtimes/command.ts'
 import { type ValidateOptions, validate } from '../../../agent/validate/validate.ts'
 import { labRegistry } from '../../lab/registry.ts'
+import { waitFor } from '../../lab/wait.ts'
 import { stepContext } from '../../unit/ledger/step-context.ts'
 
 const bundle = fileURLToPath(new URL('../../../bundles/core-test-harness/', import.meta.url))
@@ -56,8 +57,18 @@ export class HubStack {
     return stack
   }
 
+  /** Not by Compose's own `--wait`: that gives up on a service that was not well when it looked, and is about to be. */
   async up(...services: string[]): Promise<void> {
-    await this.composed(['up', '--detach', '--wait', ...services])
+    await this.composed(['up', '--detach', ...services])
+    await waitFor('every service to be well', async () => (await this.unwell()).length === 0, { timeoutMs: 120_000 })
+  }
+
+  private async unwell(): Promise<string[]> {
+    const project = ['--filter', `label=com.docker.compose.project=${HubStack.project}`]
+    const listed = ['starting', 'unhealthy'].map((health) =>
+      run(['docker', 'ps', '--quiet', ...project, '--filter', `health=${health}`]),
+    )
+    return (await Promise.all(listed)).flatMap(({ stdout }) => stdout.split('\n').filter(Boolean))
   }
 
   async composed(argv: string[]): Promise<void> {
