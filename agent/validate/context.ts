@@ -1,7 +1,7 @@
 import type { Movement, ReportCase } from '../contract/report.ts'
 import type { RunCommand } from '../contract/step.ts'
-import type { Profile } from '../deployments/core-test-harness/definition.ts'
 import type { LedgerApi } from '../deployments/core-test-harness/ledger-api.ts'
+import type { Profile } from '../deployments/core-test-harness/profile.ts'
 import type { Container } from './containers.ts'
 import type { Kafka } from './kafka.ts'
 
@@ -29,6 +29,7 @@ export interface ValidateContext {
   kafka: Kafka
   /** Partitions of every topic, asked once for the whole run. @throws MojaboxError `kafka-unreachable` */
   partitions(): Promise<Map<string, number>>
+  /** The admin API; what asks it is left out where the profile has no ledger. */
   ledger: LedgerApi
   /** Subjects of the cases of earlier levels that failed. */
   failed: readonly string[]

@@ -1,4 +1,5 @@
 import { MojaboxError } from '../../bundles/format/error.ts'
+import type { Database } from '../deployments/core-test-harness/definition.ts'
 import type { ValidateContext } from './context.ts'
 
 /** Runs in the database's own container; the password is read there and is in no argv. $1 its file, $2 the user, $3 the schema. */
@@ -9,8 +10,11 @@ const CLIENT =
  * Rows of a query, each a list of texts. `sql` must hold nothing from outside.
  * @throws MojaboxError `database-unreachable` when its container does not run; `command-failed` with the client's words
  */
-export async function query(context: ValidateContext, sql: string): Promise<string[][]> {
-  const { service, user, schema, passwordFile } = context.profile.database
+export async function query(
+  context: Pick<ValidateContext, 'containers' | 'run'>,
+  { service, user, schema, passwordFile }: Database,
+  sql: string,
+): Promise<string[][]> {
   const container = context.containers.find((found) => found.service === service)
   if (container?.state !== 'running') {
     throw new MojaboxError({

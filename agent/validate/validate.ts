@@ -1,8 +1,9 @@
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Movement, Report, ReportCase } from '../contract/report.ts'
 import type { RunCommand } from '../contract/step.ts'
-import { type Definition, profileOf } from '../deployments/core-test-harness/definition.ts'
+import type { Definition } from '../deployments/core-test-harness/definition.ts'
 import { openLedgerApi } from '../deployments/core-test-harness/ledger-api.ts'
+import { profileOf } from '../deployments/core-test-harness/profile.ts'
 import { reportCase, skip } from './case.ts'
 import { type Container, listContainers } from './containers.ts'
 import { LEVELS, type Level, type ValidateContext, type ValidateTimes } from './context.ts'
@@ -42,7 +43,7 @@ export async function validate(options: ValidateOptions): Promise<Report['levels
   const profile = profileOf(options.definition, options.profile)
   const levels = chosen(options.levels)
   const portOf = (name: string) => options.ports[name] ?? options.definition.ports[name]?.default
-  const brokers = [`127.0.0.1:${portOf(profile.kafka.port)}`]
+  const brokers = [`127.0.0.1:${portOf(options.definition.kafka.port)}`]
   const kafka = await (options.openKafka ?? openKafka)({ brokers, signal, timeoutMs: KAFKA_MS })
   try {
     const docker = await dockerCase(options)
@@ -55,7 +56,7 @@ export async function validate(options: ValidateOptions): Promise<Report['levels
       containers: docker.containers,
       kafka,
       partitions: once(() => kafka.topics()),
-      ledger: openLedgerApi({ url: `http://127.0.0.1:${portOf(profile.ledger.port)}`, signal }),
+      ledger: openLedgerApi({ url: `http://127.0.0.1:${portOf(options.definition.ledger.port)}`, signal }),
       get: (url, timeoutMs) => httpGet(url, timeoutMs, signal),
     }
     const results: Report['levels'] = []

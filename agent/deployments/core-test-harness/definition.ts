@@ -1,59 +1,50 @@
-import { parse } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { z } from 'zod'
 import { MojaboxError } from '../../../bundles/format/error.ts'
+import { Name, Port, Service } from './service.ts'
 
-const Name = z.string().regex(/^[a-z][a-z0-9-]*$/)
 const Identifier = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
-const Port = z.number().int().min(1).max(65535)
 const Bytes = z.number().int().positive()
 
-/** A port of the node's loopback: published for `service`, told to Compose in `variable`. */
-const PublishedPort = z.strictObject({ service: Name, variable: z.string().regex(/^[A-Z_]+$/), default: Port })
+/** A port of a service on the node's loopback; without a `default` it is published only where the site asks for it. */
+const PublishedPort = z.strictObject({ service: Name, container: Port, default: Port.optional() })
 
-/** A file of the bundle, rendered into the deployment's folder: `{{secret:NAME}}` and `{{currency}}` are filled in. */
+/**
+ * A file of the bundle, rendered into the deployment's folder (`{{secret:NAME}}` and `{{currency}}` are filled in) and
+ * mounted into the services that read it.
+ */
 const ConfigFile = z.strictObject({
-  /** The services that read it. */
   services: z.array(Name).min(1),
   /** Its path in the bundle's files, beside deployment.yaml. */
   file: z.string().min(1),
   /** Its path on the node, below the deployment's folder. */
   path: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/),
+  /** Its path in the container. */
+  target: z.string().startsWith('/'),
   uid: z.number().int().nonnegative(),
   mode: z.string().regex(/^0[0-7]{3}$/),
 })
 
 const Threshold = z.strictObject({ fail: z.number().positive(), warn: z.number().positive() })
 
-const Needs = z.strictObject({
-  cores: Threshold,
-  memoryBytes: Threshold,
-  /** Beside the images. */
-  dataBytes: Bytes,
-})
+/** A service reached through one of `ports`. */
+const Reached = z.strictObject({ service: Name, port: Name })
+export type Reached = z.infer<typeof Reached>
 
-/** A group that must have a member from `service` on every partition of `topic`. */
-const ConsumerGroup = z.strictObject({ group: z.string().min(1), topic: z.string().min(1), service: Name })
-export type ConsumerGroup = z.infer<typeof ConsumerGroup>
+/** Reference data: `table` must hold at least so many rows. */
+const Seed = z.strictObject({ table: Identifier, atLeast: z.number().int().positive() })
 
-/** A service's own health endpoint, at its address on the Compose network. */
-const HealthEndpoint = z.strictObject({ service: Name, port: Port, path: z.string().startsWith('/') })
-export type HealthEndpoint = z.infer<typeof HealthEndpoint>
-
-/** `passwordFile` is a path inside the service's container: the password never leaves it. */
+/** A schema, made by a job. `passwordFile` is a path inside the service's container: the password never leaves it. */
 const Database = z.strictObject({
   service: Name,
   user: Identifier,
   schema: Identifier,
   passwordFile: z.string().regex(/^\/[A-Za-z0-9._/-]+$/),
+  migratedBy: Name,
+  migrations: z.strictObject({ table: Identifier, lockTable: Identifier, atLeast: z.number().int().positive() }),
+  seeds: z.array(Seed).default([]),
 })
-
-/** A service reached through one of `ports`. */
-const Reached = z.strictObject({ service: Name, port: Name })
-
-const Migrations = z.strictObject({ table: Identifier, lockTable: Identifier, atLeast: z.number().int().positive() })
-
-/** Reference data: `table` must hold at least so many rows. */
-const Seed = z.strictObject({ table: Identifier, atLeast: z.number().int().positive() })
+export type Database = z.infer<typeof Database>
 
 /** A settlement model as central-ledger's API takes it, without its currency. */
 const SettlementModel = z.strictObject({
@@ -83,96 +74,134 @@ const Provisioning = z.strictObject({
   fundsIn: z.strictObject({ group: z.string(), topic: z.string() }),
   participants: z.array(Participant).min(1),
 })
+export type Provisioning = z.infer<typeof Provisioning>
 
-const Profile = z.strictObject({
-  title: z.string(),
-  /** Every service of the profile, as compose.yaml has them. */
-  services: z.array(Name).min(1),
-  /** Of `services`: those that must be healthy before topics are made and the rest is started. */
-  backing: z.array(Name),
-  /** Of `services`: those that run once and end. */
-  jobs: z.array(Name),
-  needs: Needs,
-  kafka: Reached,
-  database: Database,
-  /** Whose admin API provisions and moves funds. */
-  ledger: Reached,
-  /** Partitions by topic. */
-  topics: z.record(z.string(), z.number().int().positive()),
-  consumerGroups: z.array(ConsumerGroup),
-  health: z.array(HealthEndpoint),
-  migrations: Migrations,
-  seeds: z.array(Seed),
-  provisioning: Provisioning,
+/** A service's own port inside the Compose network. */
+const Inside = z.strictObject({ service: Name, port: Port })
+
+/** Where two DFSPs send what they ask of each other. Each is left out of a profile that lacks its service. */
+const Fspiop = z.strictObject({
+  transfers: Inside,
+  quotes: Inside,
+  parties: Inside,
+  /** Where oracles are registered. */
+  partiesAdmin: Inside,
+  /** Who knows which DFSP a telephone number belongs to. */
+  oracle: z.strictObject({ service: Name, url: z.string() }),
+  /** Of `ports`' kind, but listened on by mojabox itself, for what the hub sends to the DFSPs. */
+  callbacksPort: Port,
+  jws: z.boolean(),
 })
-export type Profile = z.infer<typeof Profile>
+export type Fspiop = Omit<z.infer<typeof Fspiop>, FspiopService> & Partial<Pick<z.infer<typeof Fspiop>, FspiopService>>
+export const FSPIOP_SERVICES = ['transfers', 'quotes', 'parties', 'partiesAdmin', 'oracle'] as const
+type FspiopService = (typeof FSPIOP_SERVICES)[number]
 
-/** deployment.yaml of the core test harness: what mojabox has to know beside compose.yaml. */
+/** What is started for one purpose: these services, and whatever they need. */
+const ProfileChoice = z.strictObject({
+  title: z.string(),
+  services: z.array(Name).min(1),
+  cores: Threshold.default({ fail: 1, warn: 2 }),
+})
+
+/** deployment.yaml of the core test harness, with its services. */
 export const Definition = z.strictObject({
   version: z.literal(1),
   name: z.literal('core-test-harness'),
   title: z.string(),
-  /** The Compose file's path, beside deployment.yaml. */
-  compose: z.string(),
+  /** Laid under every service in the Compose file. */
+  every: z.looseObject({}),
+  /** Laid under every health check, whose command is handed to `probe`, a shell script. */
+  healthcheck: z.looseObject({}),
+  probe: z.string(),
   ports: z.record(Name, PublishedPort),
   secrets: z.record(Name, z.strictObject({ bytes: z.number().int().min(16).max(64) })),
   configs: z.array(ConfigFile),
-  profiles: z.record(Name, Profile),
+  kafka: Reached,
+  /** Whose admin API provisions and moves funds. */
+  ledger: Reached,
+  databases: z.array(Database),
+  fspiop: Fspiop,
+  provisioning: Provisioning,
+  /** Memory of a host beside that of the services, bytes. */
+  hostMemoryBytes: Bytes,
+  services: z.record(Name, Service),
+  profiles: z.record(Name, ProfileChoice),
 })
 export type Definition = z.infer<typeof Definition>
 
+const Files = z.looseObject({ services: z.array(z.string()) })
+
 /**
- * Reads deployment.yaml; also checks that what it names in itself is there.
+ * Puts deployment.yaml and the files of services that it names together. Keys that begin with `x-` are for anchors.
+ * @returns the definition, and its text as one file
+ * @throws MojaboxError `definition-invalid`
+ */
+export async function readDefinition(
+  readText: (path: string) => Promise<string>,
+): Promise<{ definition: Definition; text: string }> {
+  const top = Files.safeParse(parsedYaml(await readText('deployment.yaml')))
+  if (!top.success) throw invalid(z.prettifyError(top.error))
+  const services: Record<string, unknown> = {}
+  for (const path of top.data.services) {
+    const found = parsedYaml(await readText(path))
+    for (const [name, service] of Object.entries(found as Record<string, unknown>)) {
+      if (name.startsWith('x-')) continue
+      if (name in services) throw invalid(`${path}: a second service ${name}`)
+      services[name] = service
+    }
+  }
+  const text = stringify({ ...top.data, services }, { aliasDuplicateObjects: false, lineWidth: 0 })
+  return { definition: parseDefinition(text), text }
+}
+
+/**
+ * Reads a definition that is one file; also checks that what it names in itself is there.
  * @throws MojaboxError `definition-invalid`
  */
 export function parseDefinition(text: string): Definition {
   const read = Definition.safeParse(parsedYaml(text))
   if (!read.success) throw invalid(z.prettifyError(read.error))
-  const dangling = Object.entries(read.data.profiles).flatMap(([name, profile]) =>
-    danglingNames(read.data, name, profile),
-  )
+  const dangling = danglingNames(read.data)
   if (dangling.length > 0) throw invalid(dangling.join('; '))
   return read.data
 }
 
-/** @throws MojaboxError `profile-unknown` */
-export function profileOf(definition: Definition, name: string): Profile {
-  const profile = definition.profiles[name]
-  if (profile) return profile
-  throw new MojaboxError({
-    code: 'profile-unknown',
-    kind: 'usage',
-    message: `choosing a profile: ${definition.name} has no profile ${name}`,
-    found: name,
-    needed: Object.keys(definition.profiles).join(', '),
-    next: 'set `profile` in mojabox.yaml to one of these',
-  })
-}
-
-function danglingNames(definition: Definition, name: string, profile: Profile): string[] {
-  const services = new Set(profile.services)
-  const ports = new Set(Object.keys(definition.ports))
-  const topics = new Set(Object.keys(profile.topics))
-  const users = [
-    ...profile.backing,
-    ...profile.jobs,
-    ...[profile.kafka, profile.database, profile.ledger, ...profile.consumerGroups, ...profile.health].map(
-      (user) => user.service,
+function danglingNames(definition: Definition): string[] {
+  const { services, ports, profiles, databases, configs, kafka, ledger, fspiop, provisioning } = definition
+  const topics = new Set(Object.values(services).flatMap((service) => Object.keys(service.topics)))
+  const named: [string, string][] = [
+    ...Object.entries(services).flatMap(([name, { needs }]) => needs.map((need): [string, string] => [name, need])),
+    ...Object.entries(profiles).flatMap(([name, profile]) =>
+      profile.services.map((of): [string, string] => [name, of]),
     ),
+    ...Object.entries(ports).map(([name, { service }]): [string, string] => [`port ${name}`, service]),
+    ...databases.flatMap(({ schema, service, migratedBy }): [string, string][] => [
+      [schema, service],
+      [schema, migratedBy],
+    ]),
+    ...configs.flatMap(({ file, services: of }) => of.map((service): [string, string] => [file, service])),
+    ...FSPIOP_SERVICES.map((key): [string, string] => [`fspiop.${key}`, fspiop[key].service]),
+    ['kafka', kafka.service],
+    ['ledger', ledger.service],
   ]
-  const topicUsers = [...profile.consumerGroups, profile.provisioning.fundsIn].map((user) => user.topic)
+  const read = Object.entries(services).flatMap(([name, { consumes, topics: own }]) =>
+    Object.values(consumes)
+      .filter((topic) => !(topic in own))
+      .map((topic) => `${name}: no topic ${topic}`),
+  )
   return [
-    ...users.filter((service) => !services.has(service)).map((service) => `${name}: no service ${service}`),
-    ...[profile.kafka, profile.ledger]
-      .filter(({ port }) => !ports.has(port))
-      .map(({ port }) => `${name}: no port ${port}`),
-    ...topicUsers.filter((topic) => !topics.has(topic)).map((topic) => `${name}: no topic ${topic}`),
+    ...named
+      .filter(([, service]) => !(service in services))
+      .map(([where, service]) => `${where}: no service ${service}`),
+    ...read,
+    ...(topics.has(provisioning.fundsIn.topic) ? [] : [`provisioning: no topic ${provisioning.fundsIn.topic}`]),
+    ...[kafka, ledger].filter(({ port }) => !(port in ports)).map(({ service, port }) => `${service}: no port ${port}`),
   ]
 }
 
 function parsedYaml(text: string): unknown {
   try {
-    return parse(text)
+    return parse(text, { merge: true })
   } catch (error) {
     throw invalid(error instanceof Error ? error.message : String(error), error)
   }

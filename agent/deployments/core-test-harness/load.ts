@@ -1,17 +1,16 @@
-import { parse } from 'yaml'
-import { z } from 'zod'
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import { ANNOTATIONS, type Artifact, OciManifest } from '../../../bundles/format/manifest.ts'
 import { artifactBlobs, type ReachableBlob } from '../../../bundles/format/read-artifact.ts'
 import type { NodeBundle } from '../../contract/step.ts'
-import { type Definition, type Profile, parseDefinition, profileOf } from './definition.ts'
+import { type Definition, readDefinition } from './definition.ts'
+import { type Profile, profileOf } from './profile.ts'
 
 /** Everything of a bundle that planning needs, read and resolved: planning itself does no reading. */
 export interface LoadedDeployment {
   definition: Definition
+  /** The definition as one file. */
   definitionText: string
   profile: Profile
-  composeText: string
   /** Text of each configuration file, by its path in the bundle. */
   configTexts: Map<string, string>
   /** Images of the profile, full references, each once. */
@@ -22,19 +21,15 @@ export interface LoadedDeployment {
   packages: { artifact: Artifact; blobs: ReachableBlob[]; install: string[] } | undefined
 }
 
-const ComposeFile = z.object({ services: z.record(z.string(), z.object({ image: z.string() })) })
-
 /** @throws MojaboxError when the bundle lacks a file, or the profile is unknown */
 export async function loadDeployment(
   bundle: NodeBundle,
   host: { profile: string; distribution: string; architecture: string },
 ): Promise<LoadedDeployment> {
   const readText = async (path: string) => (await bundle.readFile('core-test-harness', path)).toString()
-  const definitionText = await readText('deployment.yaml')
-  const definition = parseDefinition(definitionText)
+  const { definition, text: definitionText } = await readDefinition(readText)
   const profile = profileOf(definition, host.profile)
-  const composeText = await readText(definition.compose)
-  const images = imagesOf(composeText, profile)
+  const images = imagesOf(definition, profile)
   const configs = definition.configs.filter((config) => config.services.some((name) => profile.services.includes(name)))
   const configTexts = new Map<string, string>()
   for (const config of configs) configTexts.set(config.file, await readText(config.file))
@@ -53,7 +48,6 @@ export async function loadDeployment(
     definition,
     definitionText,
     profile,
-    composeText,
     configTexts,
     images,
     // An image's layers belong to the runtime, not to the store.
@@ -89,30 +83,7 @@ async function namesToInstall(bundle: NodeBundle, artifact: Artifact): Promise<s
   })
 }
 
-/** Each once. @throws MojaboxError `compose-invalid` */
-function imagesOf(composeText: string, profile: Profile): string[] {
-  try {
-    const { services } = ComposeFile.parse(parse(composeText, { merge: true }))
-    return [
-      ...new Set(
-        profile.services.map((name) => {
-          const image = services[name]?.image
-          if (image === undefined) throw new Error(`service ${name} has no image`)
-          return image
-        }),
-      ),
-    ]
-  } catch (cause) {
-    throw new MojaboxError(
-      {
-        code: 'compose-invalid',
-        kind: 'bundle',
-        message: "the bundle's Compose file cannot be used",
-        found: cause instanceof Error ? cause.message : String(cause),
-        needed: 'every service of the profile, each with its image',
-        next: 'build the bundle again with this version of mojabox',
-      },
-      { cause },
-    )
-  }
+/** Each once. */
+function imagesOf({ services }: Definition, profile: Profile): string[] {
+  return [...new Set(profile.services.flatMap((name) => services[name]?.compose.image ?? []))]
 }

@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto'
+import { stringify } from 'yaml'
 import { NODE_PATHS } from '../../contract/paths.ts'
 import type { Step } from '../../contract/step.ts'
 import type { WorkOrder } from '../../contract/work-order.ts'
 import type { StepKind } from '../../engine/steps/registry.ts'
+import { composeLayers } from './compose-file.ts'
+import { mergeLayers } from './layers.ts'
 import type { LoadedDeployment } from './load.ts'
 
 /** Where the deployment's files lie on the node. */
@@ -22,10 +25,6 @@ export function planHub(order: WorkOrder, deployment: LoadedDeployment, host: Ho
   const step = <P>(id: string, kind: StepKind, params: P): Step => ({ id, kind, params })
   const stored = [...deployment.keptBlobs, ...(host.installDocker ? (packages?.blobs ?? []) : [])]
   const blobs = [...new Map(stored.map(({ digest, sizeBytes }) => [digest, { digest, sizeBytes }])).values()]
-  const brokers = [`127.0.0.1:${portOf(order, deployment, profile.kafka.port)}`]
-  const url = `http://127.0.0.1:${portOf(order, deployment, profile.ledger.port)}`
-  const { currency } = order.settings
-  const { provisioning } = profile
   const jobs = profile.jobs
   const lasting = (names: string[]) => names.filter((name) => !jobs.includes(name))
   return [
@@ -43,14 +42,20 @@ export function planHub(order: WorkOrder, deployment: LoadedDeployment, host: Ho
     step('images', 'images', { names: deployment.images, architecture: host.architecture }),
     ...Object.entries(definition.secrets).map(([name, { bytes }]) => step(`secret-${name}`, 'secret', { name, bytes })),
     ...files(order, deployment),
-    step('backing-services', 'compose', {
-      title: `services ${lasting(profile.backing).join(', ')}`,
-      folder: FOLDER,
-      services: lasting(profile.backing),
-      jobs: [],
-      waitSeconds: WAIT_SECONDS,
-    }),
-    step('topics', 'topics', { brokers, topics: profile.topics }),
+    ...(profile.backing.length > 0
+      ? [
+          step('backing-services', 'compose', {
+            title: `services ${lasting(profile.backing).join(', ')}`,
+            folder: FOLDER,
+            services: lasting(profile.backing),
+            jobs: [],
+            waitSeconds: WAIT_SECONDS,
+          }),
+        ]
+      : []),
+    ...(profile.kafka
+      ? [step('topics', 'topics', { brokers: brokersOf(order, deployment), topics: profile.topics })]
+      : []),
     step('services', 'compose', {
       title: `services ${lasting(profile.services)
         .filter((name) => !profile.backing.includes(name))
@@ -60,6 +65,18 @@ export function planHub(order: WorkOrder, deployment: LoadedDeployment, host: Ho
       jobs,
       waitSeconds: WAIT_SECONDS,
     }),
+    ...provisioning(order, deployment),
+  ]
+}
+
+function provisioning(order: WorkOrder, deployment: LoadedDeployment): Step[] {
+  const { ledger, provisioning } = deployment.profile
+  if (!ledger || !provisioning) return []
+  const { currency } = order.settings
+  const url = `http://127.0.0.1:${portOf(order, deployment, ledger.port)}`
+  const brokers = brokersOf(order, deployment)
+  const step = <P>(id: string, kind: StepKind, params: P): Step => ({ id, kind, params })
+  return [
     step('hub-accounts', 'hub-accounts', { url, currency, accounts: provisioning.hubAccounts }),
     step('settlement-model', 'settlement-model', { url, currency, model: provisioning.settlementModel }),
     ...provisioning.participants.map((participant) =>
@@ -73,37 +90,46 @@ export function planHub(order: WorkOrder, deployment: LoadedDeployment, host: Ho
   ]
 }
 
-/** The loopback port of that name: the site's, else the deployment's own. */
+function brokersOf(order: WorkOrder, deployment: LoadedDeployment): string[] {
+  return [`127.0.0.1:${portOf(order, deployment, deployment.definition.kafka.port)}`]
+}
+
+/** The loopback port of that name: the site's, else the deployment's own; undefined where it is not published. */
 export function portOf(
   order: Pick<WorkOrder, 'settings'>,
   { definition }: Pick<LoadedDeployment, 'definition'>,
   name: string,
-): number {
-  return order.settings.ports[name] ?? definition.ports[name]?.default ?? 0
+): number | undefined {
+  return order.settings.ports[name] ?? definition.ports[name]?.default
+}
+
+/** The ports that this profile publishes, by name. */
+export function publishedPorts(order: Pick<WorkOrder, 'settings'>, deployment: LoadedDeployment): Map<string, number> {
+  const { definition, profile } = deployment
+  const published = Object.entries(definition.ports).flatMap(([name, { service }]): [string, number][] => {
+    const port = profile.services.includes(service) ? portOf(order, deployment, name) : undefined
+    return port === undefined ? [] : [[name, port]]
+  })
+  return new Map(published)
 }
 
 function files(order: WorkOrder, deployment: LoadedDeployment): Step[] {
-  const { definition, profile, composeText, configTexts, definitionText } = deployment
+  const { definition, profile, configTexts, definitionText } = deployment
+  const { currency } = order.settings
   const configs = definition.configs.flatMap((config) => {
-    const content = configTexts.get(config.file)?.replaceAll('{{currency}}', order.settings.currency)
+    const content = configTexts.get(config.file)?.replaceAll('{{currency}}', currency)
     return content === undefined ? [] : [{ ...config, content }]
   })
-  const fingerprint = createHash('sha256').update(JSON.stringify(configs)).digest('hex').slice(0, 16)
-  const variables = {
-    COMPOSE_PROJECT_NAME: 'mojabox',
-    COMPOSE_PROFILES: order.profile,
-    MOJABOX_DIR: FOLDER,
-    MOJABOX_SECRETS: NODE_PATHS.secrets,
-    MOJABOX_CONFIG: fingerprint,
-    ...Object.fromEntries(
-      Object.entries(definition.ports)
-        .filter(([, port]) => profile.services.includes(port.service))
-        .map(([name, port]) => [port.variable, portOf(order, deployment, name)]),
-    ),
-  }
-  const environment = Object.entries(variables)
-    .map(([name, value]) => `${name}=${value}\n`)
-    .join('')
+  const layers = composeLayers({
+    definition,
+    profile,
+    currency,
+    ports: publishedPorts(order, deployment),
+    folder: FOLDER,
+    secretsFolder: NODE_PATHS.secrets,
+    configDigests: new Map(configs.map(({ path, content }) => [path, fingerprint(content)])),
+  })
+  const composeText = `${HEAD}${stringify(mergeLayers(layers).tree, { aliasDuplicateObjects: false, lineWidth: 0 })}`
   const fileStep = (path: string, content: string, mode = 0o644, uid = 0): Step => ({
     id: `file-${path}`,
     kind: 'file' satisfies StepKind,
@@ -112,7 +138,14 @@ function files(order: WorkOrder, deployment: LoadedDeployment): Step[] {
   return [
     fileStep('deployment.yaml', definitionText),
     fileStep('compose.yaml', composeText),
-    fileStep('.env', environment),
     ...configs.map((config) => fileStep(config.path, config.content, Number.parseInt(config.mode, 8), config.uid)),
   ]
+}
+
+const HEAD = `# Made by mojabox for one profile, from the bundle and the site; the next install writes it anew.
+# \`docker compose\` works in this folder.
+`
+
+function fingerprint(content: string): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 16)
 }

@@ -6,7 +6,7 @@ import type { WorkOrder } from '../../contract/work-order.ts'
 import { bundleNeeds } from '../../preflight/bundle-needs.ts'
 import { DEFAULT_REQUIREMENTS, type Requirements } from '../../preflight/requirements.ts'
 import type { LoadedDeployment } from './load.ts'
-import { portOf } from './plan.ts'
+import { publishedPorts } from './plan.ts'
 
 export interface HostNow {
   facts: Facts
@@ -29,7 +29,6 @@ export function requirementsOf(
   const { definition, profile, images } = deployment
   const { manifest } = bundle
   refuseUnknownPorts(order, Object.keys(definition.ports))
-  const published = Object.entries(definition.ports).filter(([, port]) => profile.services.includes(port.service))
   const architectures = architecturesOf(manifest.artifacts, images)
   const { architecture } = host.facts.cpu
   return {
@@ -39,7 +38,11 @@ export function requirementsOf(
     memoryBytes: profile.needs.memoryBytes,
     // Of a bundle for other processors only that can be said.
     disk: architectures.includes(architecture) ? diskOf(deployment, bundle, host) : [],
-    ports: published.map(([name, { service }]) => ({ name, port: portOf(order, deployment, name), service })),
+    ports: [...publishedPorts(order, deployment)].map(([name, port]) => ({
+      name,
+      port,
+      service: definition.ports[name]?.service ?? name,
+    })),
     distributions: manifest.artifacts
       .filter(({ kind, platform }) => kind === 'packages' && platform?.architecture === architecture)
       .map(({ name }) => name),

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ReportCase } from '../../contract/report.ts'
-import type { ConsumerGroup } from '../../deployments/core-test-harness/definition.ts'
+import type { ConsumerGroup } from '../../deployments/core-test-harness/profile.ts'
 import { type Finding, fail, pass, reportCase, skip } from '../case.ts'
 import type { CaseGroup, ValidateContext } from '../context.ts'
 import type { ConsumerGroup as Described } from '../kafka.ts'
@@ -24,7 +24,7 @@ function reads(context: ValidateContext, wanted: ConsumerGroup): Promise<ReportC
       (all) => all.get(wanted.topic) ?? 0,
       () => undefined,
     )
-    if (partitions === undefined) return skip(`${context.profile.kafka.service} does not answer`)
+    if (partitions === undefined) return skip(`${context.profile.kafka?.service ?? 'kafka'} does not answer`)
     if (partitions === 0) return skip(`there is no topic ${wanted.topic}`)
     return settledFinding(context, wanted, partitions)
   })

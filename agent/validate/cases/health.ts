@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ReportCase } from '../../contract/report.ts'
-import type { HealthEndpoint } from '../../deployments/core-test-harness/definition.ts'
+import type { HealthEndpoint } from '../../deployments/core-test-harness/profile.ts'
 import { type Finding, fail, pass, reportCase, skip } from '../case.ts'
 import type { CaseGroup, ValidateContext } from '../context.ts'
 

@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ReportCase } from '../../contract/report.ts'
+import type { Database, Provisioning, Reached } from '../../deployments/core-test-harness/definition.ts'
 import { decimalOf, type Funds, type LedgerAccount, unitsOf } from '../../deployments/core-test-harness/ledger-api.ts'
 import { type CaseAbout, type Finding, fail, pass, reportCase, skip } from '../case.ts'
 import type { CaseGroup, ValidateContext } from '../context.ts'
@@ -15,17 +16,44 @@ export const ledger: CaseGroup = {
   name: 'ledger',
   level: 'ledger',
   async run(context) {
+    const ground = groundOf(context)
+    if (!ground) return [await reportCase(NO_LEDGER, context.signal, async () => skip('left out: no ledger'))]
     const cases: ReportCase[] = []
-    const move = new Move(context)
-    for (const [about, look] of steps(context, move)) {
+    const move = new Move(context, ground)
+    for (const [about, look] of steps(context, ground, move)) {
       cases.push(await reportCase(about, context.signal, async () => hindrance(context, cases) ?? look()))
     }
     return cases
   },
 }
 
-function steps(context: ValidateContext, move: Move): [CaseAbout, () => Promise<Finding>][] {
-  const { ledger: api, provisioning, consumerGroups } = context.profile
+const NO_LEDGER: CaseAbout = {
+  id: 'ledger:none',
+  title: 'money moves',
+  needed: 'a profile with a ledger',
+  subject: '',
+}
+
+/** What this level stands on. */
+interface Ground {
+  api: Reached
+  provisioning: Provisioning
+  /** The ledger's own schema. */
+  database: Database
+}
+
+function groundOf({ profile }: ValidateContext): Ground | undefined {
+  const { ledger: api, provisioning, databases } = profile
+  const [database] = databases
+  return api && provisioning && database && { api, provisioning, database }
+}
+
+function steps(
+  context: ValidateContext,
+  { api, provisioning }: Ground,
+  move: Move,
+): [CaseAbout, () => Promise<Finding>][] {
+  const { consumerGroups } = context.profile
   const handler = consumerGroups.find(({ group }) => group === provisioning.fundsIn.group)?.service ?? api.service
   const name = provisioning.participants[0]?.name ?? ''
   const amount = `${decimalOf(move.units)} ${context.currency}`
@@ -68,13 +96,15 @@ class Move {
   /** Two decimals at most: central-ledger keeps four of a balance but two of a change. Never twice the same in a row. */
   readonly units = BigInt(randomInt(101, 200)) * 100n
   private readonly context: ValidateContext
+  private readonly ground: Ground
   private participant = ''
   private account: LedgerAccount | undefined
   private readonly inward = randomUUID()
   private readonly outward = randomUUID()
 
-  constructor(context: ValidateContext) {
+  constructor(context: ValidateContext, ground: Ground) {
     this.context = context
+    this.ground = ground
   }
 
   async findAccount(name: string): Promise<Finding> {
@@ -149,7 +179,7 @@ class Move {
     this.context.moved({
       tookMs: Math.round(performance.now() - startedAt),
       from: 'mojabox',
-      to: this.context.profile.ledger.service,
+      to: this.ground.api.service,
       what: `${what}: ${decimalOf(this.units)} ${this.context.currency}, ${this.participant}`,
       outcome: finding.found,
     })
@@ -179,6 +209,7 @@ class Move {
     for (;;) {
       const states = await query(
         this.context,
+        this.ground.database,
         `select transferStateId from transferStateChange where transferId = '${transferId}' order by transferStateChangeId`,
       )
       const state = states.at(-1)?.[0] ?? 'nowhere'
@@ -190,7 +221,7 @@ class Move {
 
   /** One partition is read in order: the commit that was seen was the last of our orders. Of several each is asked. */
   private async everythingRead(): Promise<void> {
-    const { group, topic } = this.context.profile.provisioning.fundsIn
+    const { group, topic } = this.ground.provisioning.fundsIn
     const partitions = (await this.context.partitions()).get(topic) ?? 0
     if (partitions === 1) return
     const until = Date.now() + this.context.times.fundsMs
@@ -205,6 +236,7 @@ class Move {
   private async changes(transferId: string): Promise<bigint[]> {
     const rows = await query(
       this.context,
+      this.ground.database,
       `select c.\`change\` from participantPositionChange c join transferStateChange s using (transferStateChangeId)
        where s.transferId = '${transferId}' and c.participantCurrencyId = ${this.start().id}`,
     )

@@ -7,25 +7,32 @@ export const topics: CaseGroup = {
   name: 'topics',
   level: 'services',
   async run(context) {
-    const broker = await answers(context)
+    const { kafka } = context.profile
+    if (!kafka) return []
+    const broker = await answers(context, kafka.service)
     const cases = Object.entries(context.profile.topics).map(([topic, partitions]) =>
-      exists(context, topic, partitions, broker.status === 'pass'),
+      exists(context, topic, partitions, broker.status === 'pass' ? undefined : kafka.service),
     )
     return [broker, ...(await Promise.all(cases))]
   },
 }
 
-function answers(context: ValidateContext): Promise<ReportCase> {
-  const subject = context.profile.kafka.service
+function answers(context: ValidateContext, subject: string): Promise<ReportCase> {
   const about = { id: 'kafka', title: `${subject} answers`, needed: 'a broker that lists its topics', subject }
   return reportCase(about, context.signal, async () => pass(`${(await context.partitions()).size} topics`))
 }
 
-function exists(context: ValidateContext, topic: string, partitions: number, answering: boolean): Promise<ReportCase> {
+/** `silent` is the broker, when it does not answer. */
+function exists(
+  context: ValidateContext,
+  topic: string,
+  partitions: number,
+  silent: string | undefined,
+): Promise<ReportCase> {
   const needed = `at least ${partitions} ${partitions === 1 ? 'partition' : 'partitions'}`
   const about = { id: `topic:${topic}`, title: `topic ${topic} is there`, needed, subject: topic }
   return reportCase(about, context.signal, async () => {
-    if (!answering) return skip(`${context.profile.kafka.service} does not answer`)
+    if (silent !== undefined) return skip(`${silent} does not answer`)
     const there = (await context.partitions()).get(topic)
     if (there === undefined) return fail('no such topic')
     return there >= partitions ? pass(`${there}`) : fail(`${there}`)

@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parse, stringify } from 'yaml'
+import { stringify } from 'yaml'
 import type { StepHandler } from '../../../agent/contract/step.ts'
-import { parseDefinition, profileOf } from '../../../agent/deployments/core-test-harness/definition.ts'
+import { composeLayers } from '../../../agent/deployments/core-test-harness/compose-file.ts'
+import { type Definition, readDefinition } from '../../../agent/deployments/core-test-harness/definition.ts'
+import { mergeLayers } from '../../../agent/deployments/core-test-harness/layers.ts'
+import { type Profile, profileOf } from '../../../agent/deployments/core-test-harness/profile.ts'
 import { hubAccounts } from '../../../agent/engine/steps/hub-accounts.ts'
 import { participant } from '../../../agent/engine/steps/participant.ts'
 import { settlementModel } from '../../../agent/engine/steps/settlement-model.ts'
@@ -35,23 +38,24 @@ export async function findCompose(): Promise<string[] | undefined> {
   return undefined
 }
 
-/** The shipped compose.yaml and deployment.yaml as they are, with the lab's images, on free ports of this machine. */
+/** The shipped deployment as it is, with the lab's images, on free ports of this machine. */
 export class HubStack {
   static readonly project = 'mojabox-trial-validate'
-  readonly definition
-  readonly profile
+  readonly definition: Definition
+  readonly profile: Profile
   ports: Record<string, number> = {}
   private folder = ''
   private readonly compose: string[]
 
-  private constructor(compose: string[], definitionText: string) {
+  private constructor(compose: string[], definition: Definition, profile: string) {
     this.compose = compose
-    this.definition = parseDefinition(definitionText)
-    this.profile = profileOf(this.definition, 'central-ledger')
+    this.definition = definition
+    this.profile = profileOf(definition, profile)
   }
 
-  static async start(compose: string[]): Promise<HubStack> {
-    const stack = new HubStack(compose, await readFile(join(bundle, 'deployment.yaml'), 'utf8'))
+  static async start(compose: string[], profile = 'central-ledger'): Promise<HubStack> {
+    const { definition } = await readDefinition((path) => readFile(join(bundle, path), 'utf8'))
+    const stack = new HubStack(compose, definition, profile)
     await stack.render()
     await stack.up(...stack.profile.backing)
     return stack
@@ -72,9 +76,8 @@ export class HubStack {
   }
 
   async composed(argv: string[]): Promise<void> {
-    const files = ['-f', join(this.folder, 'compose.yaml'), '-f', join(this.folder, 'lab.yaml')]
     const project = ['--project-name', HubStack.project, '--project-directory', this.folder]
-    await run([...this.compose, ...project, ...files, '--profile', 'central-ledger', ...argv], { timeoutMs: 300_000 })
+    await run([...this.compose, ...project, '-f', join(this.folder, 'compose.yaml'), ...argv], { timeoutMs: 300_000 })
   }
 
   /** `docker stop kafka` and the like. */
@@ -87,7 +90,7 @@ export class HubStack {
     const url = `http://127.0.0.1:${this.ports['central-ledger']}`
     const brokers = [`127.0.0.1:${this.ports.kafka}`]
     const currency = 'USD'
-    const { hubAccounts: accounts, settlementModel: model, fundsIn, participants } = this.profile.provisioning
+    const { hubAccounts: accounts, settlementModel: model, fundsIn, participants } = this.definition.provisioning
     const context = stepContext()
     const did: string[] = []
     const step = async <P>(handler: StepHandler<P>, params: P) => {
@@ -111,7 +114,7 @@ export class HubStack {
     const { project } = HubStack
     return validate({
       definition,
-      profile: 'central-ledger',
+      profile: this.profile.name,
       currency: 'USD',
       ports,
       project,
@@ -130,7 +133,6 @@ export class HubStack {
   private async render(): Promise<void> {
     this.folder = await mkdtemp(join(tmpdir(), 'mojabox-hub-'))
     await chmod(this.folder, 0o755)
-    await cp(join(bundle, this.definition.compose), join(this.folder, 'compose.yaml'))
     const secrets = new Map<string, string>()
     for (const [name, { bytes }] of Object.entries(this.definition.secrets)) {
       secrets.set(name, randomBytes(bytes).toString('base64url'))
@@ -146,24 +148,27 @@ export class HubStack {
       await chmod(target, Number.parseInt(mode, 8))
       await chown(target, uid, uid)
     }
-    const variables = [`MOJABOX_DIR=${this.folder}`, `MOJABOX_SECRETS=${this.folder}`]
-    for (const [name, { variable }] of Object.entries(this.definition.ports)) {
-      this.ports[name] = await freePort()
-      variables.push(`${variable}=${this.ports[name]}`)
-    }
-    await writeFile(join(this.folder, '.env'), `${variables.join('\n')}\n`)
-    await writeFile(join(this.folder, 'lab.yaml'), await this.labImages())
+    for (const name of Object.keys(this.definition.ports)) this.ports[name] = await freePort()
+    await writeFile(join(this.folder, 'compose.yaml'), stringify(this.composeFile()))
   }
 
-  private async labImages(): Promise<string> {
-    const { services } = parse(await readFile(join(bundle, 'compose.yaml'), 'utf8'), { merge: true }) as {
-      services: Record<string, { image: string }>
-    }
-    const images = Object.entries(services).map(([name, { image }]) => [
-      name,
-      { image: image.replace(/^docker\.io/, labRegistry.address) },
-    ])
-    return stringify({ services: Object.fromEntries(images), networks: { default: { name: HubStack.project } } })
+  private composeFile() {
+    const { definition, profile, folder } = this
+    const layers = composeLayers({
+      definition,
+      profile,
+      currency: 'USD',
+      ports: new Map(Object.entries(this.ports)),
+      folder,
+      secretsFolder: folder,
+      configDigests: new Map(),
+    })
+    const images = profile.services.map((name) => {
+      const image = definition.services[name]?.compose.image.replace(/^docker\.io/, labRegistry.address)
+      return [name, { image }]
+    })
+    const lab = { services: Object.fromEntries(images), networks: { default: { name: HubStack.project } } }
+    return mergeLayers([...layers, { origin: 'lab', tree: lab }]).tree
   }
 }
 

@@ -112,16 +112,16 @@ describe('planHub', () => {
 
   it('publishes the ports that the site wants, and talks to them itself', async () => {
     const steps = await stepsOf(settings({ ports: { 'central-ledger': 23001, kafka: 29092 } }))
-    const environment = find<FileParams>(steps, 'file-.env').content
-    expect(environment).toMatch(/=23001$/m)
-    expect(environment).toMatch(/=29092$/m)
+    const { content } = find<FileParams>(steps, 'file-compose.yaml')
+    expect(content).toContain('127.0.0.1:23001:3001')
+    expect(content).toContain('127.0.0.1:29092:19092')
     expect(find<{ brokers: string[] }>(steps, 'topics').brokers).toEqual(['127.0.0.1:29092'])
     expect(find<{ url: string }>(steps, 'hub-accounts').url).toBe('http://127.0.0.1:23001')
   })
 
   it('makes Compose restart services when their configuration changes: it does not look into files', async () => {
     const fingerprint = (steps: Step[]) =>
-      /^MOJABOX_CONFIG=(.*)$/m.exec(find<FileParams>(steps, 'file-.env').content)?.[1]
+      /org\.mojabox\.config: ['"]?([0-9a-f]*)/.exec(find<FileParams>(steps, 'file-compose.yaml').content)?.[1]
     const usual = fingerprint(await stepsOf())
     expect(usual).toMatch(/^[0-9a-f]{16}$/)
     expect(fingerprint(await stepsOf())).toBe(usual)
@@ -192,8 +192,11 @@ describe('loadDeployment', () => {
   })
 
   it.each([
-    ['a Compose file that is none', { 'compose.yaml': 'services: [' }],
-    ['a Compose file without images', { 'compose.yaml': 'services: {mysql: {build: .}}' }],
+    ['a file of services that is none', { 'services/backing.yaml': 'mysql: [' }],
+    [
+      'a service without an image',
+      { 'services/settlement.yaml': 'central-settlement: { memoryBytes: 1, compose: { build: . } }' },
+    ],
     ['a definition that is none', { 'deployment.yaml': 'version: 9' }],
   ])('tells %s as the bundle’s fault', async (_what, changed) => {
     const { bundle } = shippedBundle({ files: changed as Record<string, string> })

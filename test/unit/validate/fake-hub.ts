@@ -1,49 +1,89 @@
 import type { RunCommand } from '../../../agent/contract/step.ts'
-import type { Definition, Profile } from '../../../agent/deployments/core-test-harness/definition.ts'
+import type { Definition, Provisioning } from '../../../agent/deployments/core-test-harness/definition.ts'
 import { decimalOf, openLedgerApi } from '../../../agent/deployments/core-test-harness/ledger-api.ts'
+import { profileOf } from '../../../agent/deployments/core-test-harness/profile.ts'
+import type { Service } from '../../../agent/deployments/core-test-harness/service.ts'
 import type { Container } from '../../../agent/validate/containers.ts'
 import type { ValidateContext } from '../../../agent/validate/context.ts'
 import { FakeKafka } from '../ledger/fake-kafka.ts'
 import { FakeLedger } from '../ledger/fake-ledger.ts'
 
-const PROFILE: Profile = {
-  title: 'a small one',
-  services: ['mysql', 'kafka', 'migrator', 'ledger', 'handlers'],
-  backing: ['mysql', 'kafka'],
-  jobs: ['migrator'],
-  needs: { cores: { fail: 1, warn: 1 }, memoryBytes: { fail: 1, warn: 1 }, dataBytes: 1 },
-  kafka: { service: 'kafka', port: 'kafka' },
-  database: { service: 'mysql', user: 'ledger', schema: 'ledger', passwordFile: '/run/secrets/password' },
-  ledger: { service: 'ledger', port: 'ledger' },
-  topics: { 'topic-admin': 1, 'topic-events': 2 },
-  consumerGroups: [{ group: 'group-admin', topic: 'topic-admin', service: 'handlers' }],
-  health: [
-    { service: 'ledger', port: 3001, path: '/health' },
-    { service: 'handlers', port: 3001, path: '/health' },
-  ],
-  migrations: { table: 'migration', lockTable: 'migration_lock', atLeast: 3 },
-  seeds: [{ table: 'currency', atLeast: 2 }],
-  provisioning: {
-    hubAccounts: [],
-    settlementModel: {} as Profile['provisioning']['settlementModel'],
-    fundsIn: { group: 'group-admin', topic: 'topic-admin' },
-    participants: [{ name: 'mojaboxpayer', netDebitCap: 1, funds: 1 }],
-  },
-}
+const service = (more: Partial<Service>): Service => ({
+  needs: [],
+  backing: false,
+  job: false,
+  memoryBytes: 1,
+  dataBytes: 0,
+  topics: {},
+  consumes: {},
+  variables: [],
+  compose: { image: 'docker.io/library/none:1' },
+  ...more,
+})
 
 export const DEFINITION: Definition = {
   version: 1,
   name: 'core-test-harness',
   title: '',
-  compose: 'compose.yaml',
+  every: {},
+  healthcheck: {},
+  probe: '',
   ports: {
-    kafka: { service: 'kafka', variable: 'KAFKA_PORT', default: 9 },
-    ledger: { service: 'ledger', variable: 'LEDGER_PORT', default: 9 },
+    kafka: { service: 'kafka', container: 9, default: 9 },
+    ledger: { service: 'ledger', container: 9, default: 9 },
   },
   secrets: {},
   configs: [],
-  profiles: { small: PROFILE },
+  kafka: { service: 'kafka', port: 'kafka' },
+  ledger: { service: 'ledger', port: 'ledger' },
+  databases: [
+    {
+      service: 'mysql',
+      user: 'ledger',
+      schema: 'ledger',
+      passwordFile: '/run/secrets/password',
+      migratedBy: 'migrator',
+      migrations: { table: 'migration', lockTable: 'migration_lock', atLeast: 3 },
+      seeds: [{ table: 'currency', atLeast: 2 }],
+    },
+  ],
+  fspiop: {
+    transfers: { service: 'transfers', port: 3000 },
+    quotes: { service: 'quotes', port: 3002 },
+    parties: { service: 'parties', port: 4002 },
+    partiesAdmin: { service: 'parties', port: 4001 },
+    oracle: { service: 'oracle', url: 'http://oracle:3000' },
+    callbacksPort: 3999,
+    jws: false,
+  },
+  provisioning: {
+    hubAccounts: [],
+    settlementModel: {} as Provisioning['settlementModel'],
+    fundsIn: { group: 'group-admin', topic: 'topic-admin' },
+    participants: [{ name: 'mojaboxpayer', netDebitCap: 1, funds: 1 }],
+  },
+  hostMemoryBytes: 1,
+  services: {
+    mysql: service({ backing: true }),
+    kafka: service({ backing: true }),
+    migrator: service({ needs: ['mysql'], job: true }),
+    ledger: service({ needs: ['mysql', 'kafka', 'migrator'], health: { port: 3001, path: '/health' } }),
+    handlers: service({
+      needs: ['ledger'],
+      health: { port: 3001, path: '/health' },
+      topics: { 'topic-admin': 1, 'topic-events': 2 },
+      consumes: { 'group-admin': 'topic-admin' },
+    }),
+    // In no profile of these tests.
+    ...Object.fromEntries(['transfers', 'quotes', 'parties', 'oracle'].map((name) => [name, service({})])),
+  },
+  profiles: {
+    small: { title: 'a small one', services: ['handlers'], cores: { fail: 1, warn: 1 } },
+    bare: { title: 'one without a ledger', services: ['quotes'], cores: { fail: 1, warn: 1 } },
+  },
 }
+
+const PROFILE = profileOf(DEFINITION, 'small')
 
 const TIMES = { healthMs: 100, settleMs: 60, fundsMs: 300, lookMs: 10 }
 

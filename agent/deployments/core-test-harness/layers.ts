@@ -1,0 +1,75 @@
+/** A tree of plain data, as YAML gives it. */
+export type Tree = { [key: string]: unknown }
+
+export interface Layer {
+  /** Where its values come from, in a word for people. */
+  origin: string
+  tree: Tree
+}
+
+export interface Merged {
+  tree: Tree
+  /** Origin of every value, by its path: `services.kafka.image`. A list counts as one value. */
+  origins: Map<string, string>
+}
+
+/** Lists that a later layer replaces whole: what a command begins with cannot be added to. */
+const REPLACED = new Set(['command', 'entrypoint', 'test'])
+/** Maps that Compose also takes as lists of `NAME=VALUE`. */
+const MAPS = new Set(['environment', 'labels'])
+
+/**
+ * Lays layers over each other as Compose does with several files: maps key by key; lists grow, where a volume with the
+ * same place in the container replaces the earlier one; commands are replaced. Changes nothing of what it is given.
+ * See https://docs.docker.com/reference/compose-file/merge/
+ */
+export function mergeLayers(layers: readonly Layer[]): Merged {
+  const merged: Merged = { tree: {}, origins: new Map() }
+  for (const { origin, tree } of layers) layOver(merged.tree, tree, origin, merged.origins, '')
+  return merged
+}
+
+function layOver(under: Tree, over: Tree, origin: string, origins: Map<string, string>, path: string): void {
+  for (const [key, value] of Object.entries(over)) {
+    const at = path === '' ? key : `${path}.${key}`
+    const above = MAPS.has(key) && Array.isArray(value) ? mapOf(value) : value
+    const below = MAPS.has(key) && Array.isArray(under[key]) ? mapOf(under[key]) : under[key]
+    if (isTree(above)) {
+      const next = isTree(below) ? below : {}
+      under[key] = next
+      layOver(next, above, origin, origins, at)
+    } else if (Array.isArray(above) && Array.isArray(below) && !REPLACED.has(key)) {
+      under[key] = joined(below, above)
+      origins.set(at, origins.get(at) === origin ? origin : `${origins.get(at)}, ${origin}`)
+    } else {
+      under[key] = structuredClone(above)
+      origins.set(at, origin)
+    }
+  }
+}
+
+function joined(below: unknown[], above: unknown[]): unknown[] {
+  const places = new Set(above.map(identityOf))
+  return [...below.filter((entry) => !places.has(identityOf(entry))), ...structuredClone(above)]
+}
+
+/** What makes two entries of a list the same thing: a mount's place in the container, else all of it. */
+function identityOf(entry: unknown): string {
+  if (isTree(entry)) return typeof entry.target === 'string' ? entry.target : JSON.stringify(entry)
+  const mount = /^[^:]+:(\/[^:]*)(?::[a-z,]+)?$/.exec(String(entry))
+  return mount?.[1] ?? String(entry)
+}
+
+/** `NAME=VALUE` entries as a map; a name alone has no value. */
+function mapOf(entries: unknown[]): Tree {
+  return Object.fromEntries(
+    entries.map(String).map((entry) => {
+      const at = entry.indexOf('=')
+      return at < 0 ? [entry, null] : [entry.slice(0, at), entry.slice(at + 1)]
+    }),
+  )
+}
+
+export function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
