@@ -9,6 +9,7 @@ export type EventBody =
   | { type: 'transfer'; what: string; doneBytes: number; totalBytes: number }
   | { type: 'check'; result: CheckResult }
   | { type: 'plan'; steps: PlannedStep[] }
+  | { type: 'config'; compose: string; values: ConfigValue[] }
   | { type: 'step-started'; id: string; title: string; index: number; count: number }
   | { type: 'step-progress'; id: string; done: number; total: number; unit: 'bytes' | 'items'; note?: string }
   | { type: 'step-done'; id: string; title: string; changed: boolean; seconds: number }
@@ -23,6 +24,16 @@ export type EventBody =
 export type Event = EventBody & { at: string; host: string; run: string }
 
 export type Emit = (event: EventBody) => void
+
+/** One value that a service is run with. */
+export interface ConfigValue {
+  service: string
+  /** `environment.LOG_LEVEL`, `central-ledger.json: DATABASE.HOST` */
+  name: string
+  value: string
+  /** `upstream`, `profile`, `site`, or the file of an override. */
+  origin: string
+}
 
 export interface PlannedStep {
   id: string

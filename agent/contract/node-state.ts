@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Digest } from '../../bundles/format/manifest.ts'
-import { Settings } from './work-order.ts'
+import { Settings } from './settings.ts'
 
 /** What is installed on this node: written by the install, read by the agent and by validation. No secrets. */
 export const NodeState = z.object({

@@ -1,22 +1,12 @@
 import { z } from 'zod'
 import { Digest } from '../../bundles/format/manifest.ts'
+import { Settings } from './settings.ts'
 
 export const VERBS = ['check', 'plan', 'install', 'validate', 'status', 'uninstall'] as const
 
-/** What a site may set for a deployment; carried whole to the node. No secrets, only references. */
-export const Settings = z.strictObject({
-  /** Loopback ports to publish, by the deployment's own port name (`central-ledger`, `kafka`). */
-  ports: z.record(z.string(), z.number().int().min(1).max(65535)).default({}),
-  /** ISO 4217 currency of the hub's accounts and the test DFSPs. */
-  currency: z
-    .string()
-    .regex(/^[A-Z]{3}$/)
-    .default('USD'),
-  /** Keep image blobs in the node's store after the runtime has them. */
-  keepBlobs: z.boolean().default(false),
-  validateEverySeconds: z.number().int().min(10).default(300),
-})
-export type Settings = z.infer<typeof Settings>
+/** A Compose file of the site's own, as it was read at the desk. */
+const ComposeOverride = z.strictObject({ file: z.string(), content: z.record(z.string(), z.unknown()) })
+export type ComposeOverride = z.infer<typeof ComposeOverride>
 
 /** The site resolved for one host, and what to do there. */
 export const WorkOrder = z.strictObject({
@@ -30,6 +20,10 @@ export const WorkOrder = z.strictObject({
   /** Digest of the bundle manifest; absent for verbs that need no bundle. */
   bundle: Digest.optional(),
   settings: Settings,
+  /** Laid over the deployment's Compose file, in this order. */
+  composeOverrides: z.array(ComposeOverride).default([]),
+  /** With `plan`: also tell the whole configuration. */
+  showConfig: z.boolean().default(false),
   skipChecks: z.array(z.string()),
   deleteData: z.boolean(),
   levels: z.array(z.string()),

@@ -1,15 +1,17 @@
+import { MojaboxError } from '../../bundles/format/error.ts'
 import type { CheckResult } from '../contract/check.ts'
 import type { NodeBundle, RunCommand, Step } from '../contract/step.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
 import { planAgent } from '../deployments/agent-steps.ts'
 import { type LoadedDeployment, loadDeployment } from '../deployments/core-test-harness/load.ts'
 import { planHub } from '../deployments/core-test-harness/plan.ts'
+import { type Rendered, renderHub } from '../deployments/core-test-harness/render.ts'
 import { requirementsOf } from '../deployments/core-test-harness/requirements.ts'
 import type { Journal } from '../engine/journal.ts'
 import { collectFacts } from '../facts/collect.ts'
 import { DISK_PATHS } from '../preflight/bundle-needs.ts'
 import { runChecks } from '../preflight/run-checks.ts'
-import { familiarName, listImages } from '../runtimes/docker.ts'
+import { familiarName, listImages, splitReference } from '../runtimes/docker.ts'
 import type { Store } from '../store/store.ts'
 
 interface Situation {
@@ -27,6 +29,7 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   steps: Step[]
   /** This node's install ended well before, so a run that changes nothing finds a hub that was validated. */
   settled: boolean
+  rendered: Rendered
 }> {
   const facts = await collectFacts({ run: command, paths: DISK_PATHS, deskTimeMs: deskTimeMs() })
   const distribution = facts.os?.key ?? 'unknown'
@@ -34,26 +37,57 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   const deployment = await loadDeployment(bundle, { profile: order.profile, distribution, architecture })
   const installing = journal.applied().some(({ step, kept }) => step.id === 'packages' && !kept)
   const installDocker = installing || !facts.docker?.installed
+  const rendered = renderHub(order, deployment)
+  const { carried, own } = splitImages(rendered, deployment, bundle)
+  const running = facts.docker?.running === true
+  refuseAbsent(own, await presentImages(own, running))
   const needs = requirementsOf(order, deployment, bundle, {
     facts,
-    present: await presentImages(deployment.images, facts.docker?.running === true),
+    images: carried,
+    present: await presentImages(carried, running),
     installDocker,
     installing,
     storeBytes: await lackedBytes(store, deployment),
   })
   const checks = runChecks(facts, needs, order.skipChecks)
   const steps = [
-    ...planHub(order, deployment, { architecture, distribution, installDocker }),
+    ...planHub(order, deployment, rendered, { architecture, distribution, installDocker, carriedImages: carried }),
     ...planAgent(order, bundle.manifest),
   ]
   const settled = journal.applied().some(({ step, kept }) => step.id === 'agent' && !kept)
-  return { checks, steps, settled }
+  return { checks, steps, settled, rendered }
+}
+
+/** The images that the bundle has to bring, and those of the site's own, which must be there. */
+function splitImages({ images }: Rendered, deployment: LoadedDeployment, { manifest }: NodeBundle) {
+  const inBundle = manifest.artifacts.filter(({ kind }) => kind === 'image').map(({ name }) => name)
+  const offered = new Set([...deployment.images, ...inBundle])
+  const all = [...new Set(images.values())]
+  return { carried: all.filter((name) => offered.has(name)), own: all.filter((name) => !offered.has(name)) }
+}
+
+/** @throws MojaboxError `image-absent` */
+function refuseAbsent(own: string[], present: string[]): void {
+  const absent = own.filter((name) => !present.includes(name))
+  const [first] = absent
+  if (first === undefined) return
+  throw new MojaboxError({
+    code: 'image-absent',
+    kind: 'check',
+    message: `the site names images that are neither in the bundle nor on the host: ${absent.join(', ')}`,
+    found: `no ${absent.join(', ')} in the host's Docker`,
+    needed: 'images that were built or loaded there before',
+    next: `docker save ${first} | ssh HOST docker load   (or docker build on the host), then run the same command again`,
+  })
 }
 
 async function presentImages(names: string[], running: boolean): Promise<string[]> {
   const there = running ? await listImages().catch(() => []) : []
   const tags = new Set(there.flatMap((image) => image.tags))
-  return names.filter((name) => tags.has(familiarName(name)))
+  return names.filter((name) => {
+    const { repository, tag } = splitReference(name)
+    return tags.has(familiarName(`${repository}:${tag}`))
+  })
 }
 
 async function lackedBytes(store: Store, { keptBlobs, packages }: LoadedDeployment): Promise<number> {

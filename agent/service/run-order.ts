@@ -8,6 +8,7 @@ import { NODE_PATHS } from '../contract/paths.ts'
 import type { Report } from '../contract/report.ts'
 import type { NodeBundle, RunCommand, Step, StepContext } from '../contract/step.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
+import { effectiveConfig } from '../deployments/core-test-harness/effective-config.ts'
 import { applySteps, planSteps, undoSteps } from '../engine/engine.ts'
 import { Journal } from '../engine/journal.ts'
 import { handlerOf } from '../engine/steps/registry.ts'
@@ -112,7 +113,10 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
   },
 
   async plan(run) {
-    const { checks, steps } = await prepare(run)
+    const { checks, steps, rendered } = await prepare(run)
+    if (run.order.showConfig) {
+      run.emit({ type: 'config', compose: rendered.composeText, values: effectiveConfig(rendered) })
+    }
     run.emit({
       type: 'plan',
       steps: await planSteps(steps, handlerOf, run.context({ id: 'plan', kind: '', params: null })),

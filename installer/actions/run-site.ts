@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Emit, Event, EventBody } from '../../agent/contract/events.ts'
 import { NODE_PATHS } from '../../agent/contract/paths.ts'
-import type { WorkOrder } from '../../agent/contract/work-order.ts'
+import type { ComposeOverride, WorkOrder } from '../../agent/contract/work-order.ts'
 import { type ErrorFacts, factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import type { OpenBundle } from '../../bundles/format/open.ts'
 import { deliverExecutable, type ExecutableSource } from '../delivery/executable.ts'
@@ -26,6 +26,8 @@ export interface SiteRun {
   skipChecks: string[]
   levels: string[]
   deleteData: boolean
+  composeOverrides: ComposeOverride[]
+  showConfig: boolean
   onEvent: (event: Event) => void
   signal: AbortSignal
 }
@@ -80,6 +82,8 @@ function orderFor(options: SiteRun, host: Host, run: string): WorkOrder {
     profile: site.profile,
     ...(bundle && { bundle: bundle.manifest.digest }),
     settings: site.settings,
+    composeOverrides: options.composeOverrides,
+    showConfig: options.showConfig,
     skipChecks: [...site.skipChecks, ...options.skipChecks],
     deleteData: options.deleteData,
     levels: options.levels,

@@ -10,6 +10,7 @@ import type { Io } from '../cli/io.ts'
 import { levelsOrAll } from '../cli/levels.ts'
 import type { SiteOptions } from '../cli/site-options.ts'
 import { createReader } from '../render/create-reader.ts'
+import { readOverrides } from '../site/compose-overrides.ts'
 import type { Site } from '../site/site.ts'
 import { failUnlessWell } from './hub-health.ts'
 import { type ResolvedSite, reachOf, resolveSite } from './resolve-site.ts'
@@ -18,6 +19,7 @@ export interface VerbOptions extends SiteOptions {
   skipCheck?: string[]
   level?: string[]
   deleteData?: boolean
+  showConfig?: boolean
   report?: string
 }
 
@@ -35,6 +37,7 @@ export async function runVerb(verb: WorkOrder['verb'], options: VerbOptions, io:
   ])
   if (NEEDS_BUNDLE.includes(verb) && options.host && !options.bundle) throw bundleMissing(verb)
   await refuseUnknownChecks([...(options.skipCheck ?? []), ...resolved.site.skipChecks])
+  const composeOverrides = NEEDS_BUNDLE.includes(verb) ? await readOverrides(resolved.site.composeOverrides) : []
   const reader = createReader(io, { json: options.json === true, hosts: resolved.site.hosts.length, verb })
   const bundle = NEEDS_BUNDLE.includes(verb) ? await verifiedBundle(resolved, io, options) : undefined
   const statuses: NodeStatus[] = []
@@ -49,6 +52,8 @@ export async function runVerb(verb: WorkOrder['verb'], options: VerbOptions, io:
       skipChecks: options.skipCheck ?? [],
       levels: levelsOrAll(options.level),
       deleteData: options.deleteData === true,
+      composeOverrides,
+      showConfig: options.showConfig === true,
       onEvent(event) {
         if (event.type === 'report') reports.push(event)
         if (event.type === 'status') statuses.push(NodeStatus.parse(event.status))

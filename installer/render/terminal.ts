@@ -1,6 +1,7 @@
 import type { Event } from '../../agent/contract/events.ts'
 import type { NodeStatus } from '../../agent/contract/status.ts'
 import type { Io } from '../cli/io.ts'
+import { renderConfig } from './config.ts'
 import { renderError } from './error.ts'
 import { type Look, lookOf, TONES } from './look.ts'
 import { meter } from './meter.ts'
@@ -38,6 +39,10 @@ export class TerminalReader implements Reader {
         break
       case 'check':
         this.#check(event)
+        break
+      case 'config':
+        this.end()
+        this.#io.stdout(renderConfig(event.compose, event.values, this.#look))
         break
       case 'plan':
         this.#plan(event)

@@ -234,6 +234,7 @@ function withAbsolutePaths(site: Site, folder: string, home: string): Site {
   return {
     ...site,
     bundle: place(site.bundle),
+    composeOverrides: site.composeOverrides.map(place),
     hosts: site.hosts.map((host) => ({
       ...login(host),
       ...(host.jump === undefined ? {} : { jump: login(host.jump) }),

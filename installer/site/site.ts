@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Settings } from '../../agent/contract/work-order.ts'
+import { Settings } from '../../agent/contract/settings.ts'
 
 const Name = z
   .string()
@@ -71,6 +71,8 @@ export const Site = z.strictObject({
   bundle: Path,
   hosts: z.array(Host).min(1, 'at least one host').superRefine(refuseTwins),
   settings: Settings.prefault({}),
+  /** Compose files of the site's own, laid over the deployment's in this order. */
+  composeOverrides: z.array(Path).default([]),
   skipChecks: z.array(z.string()).default([]),
   /** How many hosts at once. */
   parallel: z.number().int().min(1).max(64).default(8),

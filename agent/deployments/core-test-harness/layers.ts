@@ -7,10 +7,17 @@ export interface Layer {
   tree: Tree
 }
 
+/** A value and where it comes from; a list counts as one value. */
+export interface Sourced {
+  path: string[]
+  value: unknown
+  /** Of a list to which several added: all of them. */
+  origin: string
+}
+
 export interface Merged {
   tree: Tree
-  /** Origin of every value, by its path: `services.kafka.image`. A list counts as one value. */
-  origins: Map<string, string>
+  values: Sourced[]
 }
 
 /** Lists that a later layer replaces whole: what a command begins with cannot be added to. */
@@ -24,26 +31,28 @@ const MAPS = new Set(['environment', 'labels'])
  * See https://docs.docker.com/reference/compose-file/merge/
  */
 export function mergeLayers(layers: readonly Layer[]): Merged {
-  const merged: Merged = { tree: {}, origins: new Map() }
-  for (const { origin, tree } of layers) layOver(merged.tree, tree, origin, merged.origins, '')
-  return merged
+  const tree: Tree = {}
+  const values = new Map<string, Sourced>()
+  for (const layer of layers) layOver(tree, layer.tree, layer.origin, values, [])
+  return { tree, values: [...values.values()] }
 }
 
-function layOver(under: Tree, over: Tree, origin: string, origins: Map<string, string>, path: string): void {
+function layOver(under: Tree, over: Tree, origin: string, values: Map<string, Sourced>, above: string[]): void {
   for (const [key, value] of Object.entries(over)) {
-    const at = path === '' ? key : `${path}.${key}`
-    const above = MAPS.has(key) && Array.isArray(value) ? mapOf(value) : value
+    const path = [...above, key]
+    const at = JSON.stringify(path)
+    const next = MAPS.has(key) && Array.isArray(value) ? mapOf(value) : value
     const below = MAPS.has(key) && Array.isArray(under[key]) ? mapOf(under[key]) : under[key]
-    if (isTree(above)) {
-      const next = isTree(below) ? below : {}
-      under[key] = next
-      layOver(next, above, origin, origins, at)
-    } else if (Array.isArray(above) && Array.isArray(below) && !REPLACED.has(key)) {
-      under[key] = joined(below, above)
-      origins.set(at, origins.get(at) === origin ? origin : `${origins.get(at)}, ${origin}`)
+    if (isTree(next)) {
+      const kept = isTree(below) ? below : {}
+      under[key] = kept
+      layOver(kept, next, origin, values, path)
+    } else if (Array.isArray(next) && Array.isArray(below) && !REPLACED.has(key)) {
+      under[key] = joined(below, next)
+      values.set(at, { path, value: under[key], origin: [values.get(at)?.origin, origin].filter(Boolean).join(', ') })
     } else {
-      under[key] = structuredClone(above)
-      origins.set(at, origin)
+      under[key] = structuredClone(next)
+      values.set(at, { path, value: under[key], origin })
     }
   }
 }

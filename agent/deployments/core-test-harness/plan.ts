@@ -1,15 +1,9 @@
-import { createHash } from 'node:crypto'
-import { stringify } from 'yaml'
-import { NODE_PATHS } from '../../contract/paths.ts'
 import type { Step } from '../../contract/step.ts'
 import type { WorkOrder } from '../../contract/work-order.ts'
 import type { StepKind } from '../../engine/steps/registry.ts'
-import { composeLayers } from './compose-file.ts'
-import { mergeLayers } from './layers.ts'
 import type { LoadedDeployment } from './load.ts'
+import { FOLDER, portOf, type Rendered } from './render.ts'
 
-/** Where the deployment's files lie on the node. */
-export const FOLDER = `${NODE_PATHS.deployments}/core-test-harness`
 const WAIT_SECONDS = 600
 
 export interface HostSituation {
@@ -17,10 +11,17 @@ export interface HostSituation {
   distribution: string
   /** Docker has to come (or came) from the bundle. */
   installDocker: boolean
+  /** The images that come from the bundle, each once. */
+  carriedImages: string[]
 }
 
 /** The guide a person would write: from Docker to a hub that is provisioned. Pure: same input, same steps. */
-export function planHub(order: WorkOrder, deployment: LoadedDeployment, host: HostSituation): Step[] {
+export function planHub(
+  order: WorkOrder,
+  deployment: LoadedDeployment,
+  rendered: Rendered,
+  host: HostSituation,
+): Step[] {
   const { definition, profile, packages } = deployment
   const step = <P>(id: string, kind: StepKind, params: P): Step => ({ id, kind, params })
   const stored = [...deployment.keptBlobs, ...(host.installDocker ? (packages?.blobs ?? []) : [])]
@@ -39,9 +40,9 @@ export function planHub(order: WorkOrder, deployment: LoadedDeployment, host: Ho
         ]
       : []),
     step('docker', 'unit', { unit: 'docker.service', title: 'Docker running' }),
-    step('images', 'images', { names: deployment.images, architecture: host.architecture }),
+    step('images', 'images', { names: host.carriedImages, architecture: host.architecture }),
     ...Object.entries(definition.secrets).map(([name, { bytes }]) => step(`secret-${name}`, 'secret', { name, bytes })),
-    ...files(order, deployment),
+    ...files(deployment, rendered),
     ...(profile.backing.length > 0
       ? [
           step('backing-services', 'compose', {
@@ -57,11 +58,9 @@ export function planHub(order: WorkOrder, deployment: LoadedDeployment, host: Ho
       ? [step('topics', 'topics', { brokers: brokersOf(order, deployment), topics: profile.topics })]
       : []),
     step('services', 'compose', {
-      title: `services ${lasting(profile.services)
-        .filter((name) => !profile.backing.includes(name))
-        .join(', ')}`,
+      title: `services ${rendered.services.filter((name) => !profile.backing.includes(name)).join(', ')}`,
       folder: FOLDER,
-      services: lasting(profile.services),
+      services: rendered.services,
       jobs,
       waitSeconds: WAIT_SECONDS,
     }),
@@ -94,42 +93,7 @@ function brokersOf(order: WorkOrder, deployment: LoadedDeployment): string[] {
   return [`127.0.0.1:${portOf(order, deployment, deployment.definition.kafka.port)}`]
 }
 
-/** The loopback port of that name: the site's, else the deployment's own; undefined where it is not published. */
-export function portOf(
-  order: Pick<WorkOrder, 'settings'>,
-  { definition }: Pick<LoadedDeployment, 'definition'>,
-  name: string,
-): number | undefined {
-  return order.settings.ports[name] ?? definition.ports[name]?.default
-}
-
-/** The ports that this profile publishes, by name. */
-export function publishedPorts(order: Pick<WorkOrder, 'settings'>, deployment: LoadedDeployment): Map<string, number> {
-  const { definition, profile } = deployment
-  const published = Object.entries(definition.ports).flatMap(([name, { service }]): [string, number][] => {
-    const port = profile.services.includes(service) ? portOf(order, deployment, name) : undefined
-    return port === undefined ? [] : [[name, port]]
-  })
-  return new Map(published)
-}
-
-function files(order: WorkOrder, deployment: LoadedDeployment): Step[] {
-  const { definition, profile, configTexts, definitionText } = deployment
-  const { currency } = order.settings
-  const configs = definition.configs.flatMap((config) => {
-    const content = configTexts.get(config.file)?.replaceAll('{{currency}}', currency)
-    return content === undefined ? [] : [{ ...config, content }]
-  })
-  const layers = composeLayers({
-    definition,
-    profile,
-    currency,
-    ports: publishedPorts(order, deployment),
-    folder: FOLDER,
-    secretsFolder: NODE_PATHS.secrets,
-    configDigests: new Map(configs.map(({ path, content }) => [path, fingerprint(content)])),
-  })
-  const composeText = `${HEAD}${stringify(mergeLayers(layers).tree, { aliasDuplicateObjects: false, lineWidth: 0 })}`
+function files({ definitionText }: LoadedDeployment, { composeText, configs }: Rendered): Step[] {
   const fileStep = (path: string, content: string, mode = 0o644, uid = 0): Step => ({
     id: `file-${path}`,
     kind: 'file' satisfies StepKind,
@@ -138,14 +102,6 @@ function files(order: WorkOrder, deployment: LoadedDeployment): Step[] {
   return [
     fileStep('deployment.yaml', definitionText),
     fileStep('compose.yaml', composeText),
-    ...configs.map((config) => fileStep(config.path, config.content, Number.parseInt(config.mode, 8), config.uid)),
+    ...configs.map(({ path, content, mode, uid }) => fileStep(path, content, mode, uid)),
   ]
-}
-
-const HEAD = `# Made by mojabox for one profile, from the bundle and the site; the next install writes it anew.
-# \`docker compose\` works in this folder.
-`
-
-function fingerprint(content: string): string {
-  return createHash('sha256').update(content).digest('hex').slice(0, 16)
 }

@@ -6,10 +6,12 @@ import type { WorkOrder } from '../../contract/work-order.ts'
 import { bundleNeeds } from '../../preflight/bundle-needs.ts'
 import { DEFAULT_REQUIREMENTS, type Requirements } from '../../preflight/requirements.ts'
 import type { LoadedDeployment } from './load.ts'
-import { publishedPorts } from './plan.ts'
+import { publishedPorts } from './render.ts'
 
 export interface HostNow {
   facts: Facts
+  /** The images that come from the bundle. */
+  images: string[]
   /** Image names Docker has there, in their full form. */
   present: string[]
   installDocker: boolean
@@ -26,7 +28,8 @@ export function requirementsOf(
   bundle: NodeBundle,
   host: HostNow,
 ): Requirements {
-  const { definition, profile, images } = deployment
+  const { definition, profile } = deployment
+  const { images } = host
   const { manifest } = bundle
   refuseUnknownPorts(order, Object.keys(definition.ports))
   const architectures = architecturesOf(manifest.artifacts, images)
@@ -51,10 +54,10 @@ export function requirementsOf(
   }
 }
 
-function diskOf({ images, profile }: LoadedDeployment, { manifest }: NodeBundle, host: HostNow): Requirements['disk'] {
+function diskOf({ profile }: LoadedDeployment, { manifest }: NodeBundle, host: HostNow): Requirements['disk'] {
   return bundleNeeds({
     manifest,
-    images,
+    images: host.images,
     present: host.present,
     architecture: host.facts.cpu.architecture,
     docker: host.facts.docker,

@@ -50,6 +50,8 @@ function run(nodes: Record<string, FakeNode>, changes: Partial<SiteRun> = {}) {
     reach: async (host) => nodes[host.name]?.connect(host.name) as ReturnType<FakeNode['connect']>,
     skipChecks: [],
     levels: ['services'],
+    composeOverrides: [],
+    showConfig: false,
     deleteData: false,
     onEvent: (event) => events.push(event),
     signal: new AbortController().signal,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { mergeLayers } from '../../../agent/deployments/core-test-harness/layers.ts'
+import { type Merged, mergeLayers } from '../../../agent/deployments/core-test-harness/layers.ts'
 
+const origins = ({ values }: Merged) => Object.fromEntries(values.map(({ path, origin }) => [path.join('.'), origin]))
 const over = (under: object, above: object) =>
   mergeLayers([
     { origin: 'upstream', tree: { ...under } },
@@ -9,9 +10,9 @@ const over = (under: object, above: object) =>
 
 describe('mergeLayers', () => {
   it('lays maps over each other key by key, and knows where each value comes from', () => {
-    const { tree, origins } = over({ a: { b: 1, c: 2 } }, { a: { c: 3, d: 4 } })
-    expect(tree).toEqual({ a: { b: 1, c: 3, d: 4 } })
-    expect(Object.fromEntries(origins)).toEqual({ 'a.b': 'upstream', 'a.c': 'site', 'a.d': 'site' })
+    const merged = over({ a: { b: 1, c: 2 } }, { a: { c: 3, d: 4 } })
+    expect(merged.tree).toEqual({ a: { b: 1, c: 3, d: 4 } })
+    expect(origins(merged)).toEqual({ 'a.b': 'upstream', 'a.c': 'site', 'a.d': 'site' })
   })
 
   it('takes an environment as a map or as a list', () => {
@@ -20,9 +21,9 @@ describe('mergeLayers', () => {
   })
 
   it('lets lists grow, and names both sides', () => {
-    const { tree, origins } = over({ cap_drop: ['A'] }, { cap_drop: ['B', 'A'] })
-    expect(tree).toEqual({ cap_drop: ['B', 'A'] })
-    expect(origins.get('cap_drop')).toBe('upstream, site')
+    const merged = over({ cap_drop: ['A'] }, { cap_drop: ['B', 'A'] })
+    expect(merged.tree).toEqual({ cap_drop: ['B', 'A'] })
+    expect(origins(merged)).toEqual({ cap_drop: 'upstream, site' })
   })
 
   it('puts a volume in the place of the one that was mounted there', () => {

@@ -6,21 +6,23 @@ import type { Step } from '../../../agent/contract/step.ts'
 import type { WorkOrder } from '../../../agent/contract/work-order.ts'
 import { AGENT_USER, planAgent } from '../../../agent/deployments/agent-steps.ts'
 import { loadDeployment } from '../../../agent/deployments/core-test-harness/load.ts'
-import { FOLDER, planHub } from '../../../agent/deployments/core-test-harness/plan.ts'
+import { planHub } from '../../../agent/deployments/core-test-harness/plan.ts'
+import { FOLDER, renderHub } from '../../../agent/deployments/core-test-harness/render.ts'
 import type { ComposeParams } from '../../../agent/engine/steps/compose.ts'
 import type { FileParams } from '../../../agent/engine/steps/file.ts'
 import { handlerOf } from '../../../agent/engine/steps/registry.ts'
 import { orderOf } from '../service/orders.ts'
 import { IMAGES, shippedBundle } from './harness.ts'
 
-const HOST = { architecture: 'amd64', distribution: 'debian-13', installDocker: true }
+const HOST = { architecture: 'amd64', distribution: 'debian-13', installDocker: true, carriedImages: IMAGES }
 const profile = 'central-ledger'
 const WITH_CURRENCY = { files: { 'config/central-ledger.json': '{"CURRENCY":"{{currency}}"}' } }
 
 async function stepsOf(changes: Partial<WorkOrder> = {}, host = HOST, options = {}): Promise<Step[]> {
   const { bundle } = shippedBundle(options)
   const order = orderOf(changes)
-  return planHub(order, await loadDeployment(bundle, { ...host, profile: order.profile }), host)
+  const deployment = await loadDeployment(bundle, { ...host, profile: order.profile })
+  return planHub(order, deployment, renderHub(order, deployment), host)
 }
 
 const settings = (changes: Partial<WorkOrder['settings']>) => ({ settings: { ...orderOf().settings, ...changes } })
@@ -41,7 +43,7 @@ describe('planHub', () => {
     const order = orderOf()
     const deployment = await loadDeployment(bundle, { ...HOST, profile })
     const before = structuredClone({ order, deployment })
-    planHub(order, deployment, HOST)
+    planHub(order, deployment, renderHub(order, deployment), HOST)
     expect({ order, deployment }).toEqual(before)
   })
 

@@ -7,7 +7,14 @@ import { orderOf } from '../service/orders.ts'
 import { addImage, imageArtifact } from '../store/image.ts'
 import { IMAGES, shippedBundle } from './harness.ts'
 
-const NOW: HostNow = { facts: healthyHost(), present: [], installDocker: true, installing: false, storeBytes: 5_000 }
+const NOW: HostNow = {
+  facts: healthyHost(),
+  images: IMAGES,
+  present: [],
+  installDocker: true,
+  installing: false,
+  storeBytes: 5_000,
+}
 
 async function needsOf(changes: Partial<HostNow> = {}, order: Partial<WorkOrder> = {}, shipped = shippedBundle()) {
   const host = { profile: 'central-ledger', distribution: 'debian-13', architecture: 'amd64' }

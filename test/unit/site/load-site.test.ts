@@ -36,7 +36,15 @@ test('a minimal file gets its defaults', () => {
     profile: 'central-ledger',
     bundle: 'mojabox.tar',
     hosts: [{ name: 'n1', address: '10.0.0.7', port: 22, user: 'ops' }],
-    settings: { ports: {}, currency: 'USD', keepBlobs: false, validateEverySeconds: 300 },
+    settings: {
+      ports: {},
+      currency: 'USD',
+      environment: {},
+      services: {},
+      keepBlobs: false,
+      validateEverySeconds: 300,
+    },
+    composeOverrides: [],
     skipChecks: [],
     parallel: 8,
   })
