@@ -7,6 +7,8 @@ type Tone = 'green' | 'yellow' | 'red' | 'dim' | 'bold'
 export interface Look {
   marks: Record<'pass' | 'warn' | 'fail' | 'skip', string>
   paint(tone: Tone, text: string): string
+  /** Whether the terminal shows more than ASCII. */
+  unicode: boolean
 }
 
 const MARKS = { pass: '✓', warn: '!', fail: '✗', skip: '-' }
@@ -21,6 +23,7 @@ export function lookOf(io: Pick<Io, 'isTty' | 'env'>): Look {
   const unicode = !dumb && !/^(C|POSIX)$/.test(LC_ALL || LC_CTYPE || LANG || 'C.UTF-8')
   const colour = io.isTty && !dumb && !NO_COLOR
   return {
+    unicode,
     marks: unicode ? MARKS : PLAIN_MARKS,
     paint: (tone, text) => (colour ? styleText(tone, text, { validateStream: false }) : text),
   }

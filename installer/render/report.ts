@@ -1,10 +1,15 @@
 import type { Report } from '../../agent/contract/report.ts'
 import { type Look, TONES } from './look.ts'
+import { renderMovements } from './movements.ts'
 
-/** A validation for a person: each level's cases (`whole`) or only those that say more than that all is well. */
-export function renderReport(report: Report, { marks, paint }: Look, whole: boolean): string {
+/**
+ * A validation for a person: each level's cases and a picture of what moved (`whole`), or only the cases that say more
+ * than that all is well.
+ */
+export function renderReport(report: Report, look: Look, whole: boolean, columns: number): string {
+  const { marks, paint } = look
   const lines: string[] = []
-  for (const { level, cases } of report.levels) {
+  for (const { level, cases, movements } of report.levels) {
     const good = cases.filter((entry) => entry.status === 'pass').length
     lines.push(paint('bold', `validation ${level}: ${good} of ${cases.length} cases passed`))
     for (const entry of cases) {
@@ -13,6 +18,7 @@ export function renderReport(report: Report, { marks, paint }: Look, whole: bool
       lines.push(`  ${paint(TONES[entry.status], marks[entry.status])} ${entry.title}: ${entry.found}${subject}`)
       if (entry.status === 'fail') lines.push(`      needed: ${entry.needed}`)
     }
+    if (whole && movements.length > 0) lines.push('', renderMovements(movements, look, columns), '')
   }
   return lines.join('\n')
 }

@@ -25,7 +25,8 @@ const PLAIN = Object.fromEntries(
 )
 
 /** A node's status as a table for a person. */
-export function renderStatus(status: NodeStatus, { marks, paint }: Look): string {
+export function renderStatus(status: NodeStatus, look: Look): string {
+  const { paint } = look
   const tone = { up: 'green', starting: 'yellow', degraded: 'red', down: 'red' } as const
   const head = [
     `${paint('bold', `${status.site}/${status.host}`)}: hub ${paint(tone[status.hub], status.hub)}, host booted at ${status.bootedAt}`,
@@ -40,7 +41,7 @@ export function renderStatus(status: NodeStatus, { marks, paint }: Look): string
   for (const { service, state, health, image } of status.services) {
     table.push([service, state, health || '-', image.replace(/^docker\.io\/(library\/)?/, '')])
   }
-  return `${[...head, table.toString(), ...validationLines(status, { marks, paint }), agentLine(status)].join('\n')}\n`
+  return `${[...head, table.toString(), ...validationLines(status, look), agentLine(status)].join('\n')}\n`
 }
 
 function validationLines({ validation, nextValidationAt }: NodeStatus, { marks, paint }: Look): string[] {

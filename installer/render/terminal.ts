@@ -68,7 +68,7 @@ export class TerminalReader implements Reader {
         this.#line(event, event.level === 'warn' ? `${this.#mark('warn')} ${event.message}` : `  ${event.message}`)
         break
       case 'report':
-        this.#line(event, renderReport(event.report, this.#look, this.#options.verb === 'validate'))
+        this.#line(event, renderReport(event.report, this.#look, this.#options.verb === 'validate', this.#io.columns))
         break
       case 'status':
         this.end()

@@ -1,9 +1,9 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** The node's paths below a folder of the test's own: what `vi.mock` puts in place of `agent/contract/paths.ts`. */
-export function pathsBelow(root = mkdtempSync(join(tmpdir(), 'mojabox-node-'))) {
+export function pathsBelow(root = temporaryRoot()) {
   const home = join(root, 'var', 'lib', 'mojabox')
   return {
     NODE_PATHS: {
@@ -23,4 +23,10 @@ export function pathsBelow(root = mkdtempSync(join(tmpdir(), 'mojabox-node-'))) 
       agentUnit: join(root, 'etc', 'mojabox-agent.service'),
     },
   }
+}
+
+function temporaryRoot(): string {
+  const root = mkdtempSync(join(tmpdir(), 'mojabox-node-'))
+  process.once('exit', () => rmSync(root, { recursive: true, force: true }))
+  return root
 }

@@ -247,7 +247,7 @@ describe('renderReport', () => {
   const report = reportOf({}, caseOf(), caseOf({ title: 'answers', status: 'fail', found: 'no', subject: 'ledger' }))
 
   it('counts, and shows each case; of a failure also what was needed and where to look', () => {
-    expect(renderReport(report, look, true).split('\n')).toEqual([
+    expect(renderReport(report, look, true, 80).split('\n')).toEqual([
       'validation services: 1 of 2 cases passed',
       '  ✓ money moves: it moved',
       '  ✗ answers: no [ledger]',
@@ -255,8 +255,15 @@ describe('renderReport', () => {
     ])
   })
 
+  it('draws what moved, but not after an install', () => {
+    const moved = { atMs: 0, tookMs: 1, from: 'mojabox', to: 'ledger', what: 'funds in', outcome: '1 to 2' }
+    const told = { ...report, levels: report.levels.map((level) => ({ ...level, movements: [moved] })) }
+    expect(renderReport(told, look, true, 80)).toContain('funds in: 1 to 2')
+    expect(renderReport(told, look, false, 80)).not.toContain('funds in')
+  })
+
   it('leaves out of an install what only says that all is well', () => {
-    expect(renderReport(report, look, false)).not.toContain('money moves')
+    expect(renderReport(report, look, false, 80)).not.toContain('money moves')
   })
 })
 
