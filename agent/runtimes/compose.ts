@@ -90,7 +90,7 @@ export async function wantedHashes(run: RunCommand, folder: string): Promise<Map
   return pairs(stdout, ' ')
 }
 
-/** What each service's container was made from, by service. */
+/** What each service's container was made from, by service; what `compose run` made for once is none of them. */
 export async function actualHashes(run: RunCommand): Promise<Map<string, string>> {
   const label = 'com.docker.compose'
   const format = `{{.Label "${label}.service"}} {{.Label "${label}.config-hash"}}`
@@ -100,6 +100,8 @@ export async function actualHashes(run: RunCommand): Promise<Map<string, string>
     '-a',
     '--filter',
     `label=${label}.project=${PROJECT}`,
+    '--filter',
+    `label=${label}.oneoff=False`,
     '--format',
     format,
   ])

@@ -62,6 +62,7 @@ export function planHub(
       folder: FOLDER,
       services: rendered.services,
       jobs,
+      alone: true,
       waitSeconds: WAIT_SECONDS,
     }),
     ...provisioning(order, deployment),

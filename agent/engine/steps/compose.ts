@@ -22,6 +22,8 @@ export interface ComposeParams {
   services: string[]
   /** The services that run once and must have ended well. */
   jobs: string[]
+  /** Nothing else of the project runs: what an earlier profile had goes. */
+  alone?: boolean
   waitSeconds: number
 }
 
@@ -41,13 +43,15 @@ export const compose: StepHandler<ComposeParams> = {
       listContainers(context.run),
     ])
     const current = [...params.services, ...params.jobs].every((name) => wanted.get(name) === actual.get(name))
-    return current && unsettled(params, containers).length === 0
+    const left = params.alone ? [...actual.keys()].filter((name) => !wanted.has(name)) : []
+    return current && left.length === 0 && unsettled(params, containers).length === 0
   },
 
   async apply(context, params) {
     // Compose does not start what is only paused; what is not, this leaves alone.
     await context.run(composeArgv(params.folder, 'unpause'), { okCodes: [0, 1] })
-    const up = ['up', '--detach', '--no-build', '--pull', 'never', '--quiet-pull', ...params.services]
+    const orphans = params.alone ? ['--remove-orphans'] : []
+    const up = ['up', '--detach', '--no-build', '--pull', 'never', '--quiet-pull', ...orphans, ...params.services]
     const started = context.run(composeArgv(params.folder, ...up), { timeoutMs: params.waitSeconds * 1000 })
     // Compose waits for dependencies itself; a failure there is told with the container's own last words below.
     const outcome = await started.then(

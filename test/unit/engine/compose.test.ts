@@ -70,6 +70,22 @@ describe('compose', () => {
     expect(await compose.isDone(at(hub()), PARAMS)).toBe(true)
   })
 
+  it('takes away what an earlier profile had, where it is to be alone', async () => {
+    const docker = hub()
+    docker.healthy('kafka')
+    delete docker.wanted.kafka
+    expect(await compose.isDone(at(docker), PARAMS)).toBe(true)
+    const alone = { ...PARAMS, alone: true }
+    expect(await compose.isDone(at(docker), alone)).toBe(false)
+    docker.up = () => {
+      docker.containers = docker.containers.filter(({ service }) => service !== 'kafka')
+      return undefined
+    }
+    await compose.apply(at(docker), alone)
+    expect(docker.commands.lines.some((line) => / up .*--remove-orphans mysql ledger$/.test(line))).toBe(true)
+    expect(await compose.isDone(at(docker), alone)).toBe(true)
+  })
+
   it.each<[string, (docker: FakeDocker) => void]>([
     ['a service is missing', (docker) => void docker.containers.shift()],
     ['a service is not healthy yet', (docker) => docker.add('ledger', 'running', 'Up (health: starting)')],
