@@ -16,7 +16,7 @@ import { redact } from '../../store/secrets.ts'
 
 export interface ComposeParams {
   title: string
-  /** The rendered project: `compose.yaml` and `.env` lie there. */
+  /** The rendered project: `compose.yaml` lies there. */
   folder: string
   /** The services that must run and be healthy. */
   services: string[]

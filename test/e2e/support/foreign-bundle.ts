@@ -21,14 +21,14 @@ export async function buildForeignBundle(desk: Desk): Promise<string> {
     platforms: ['linux/arm64'],
     images: Object.fromEntries(IMAGES.map((name, index) => [keys[index], name])),
     profiles: { 'central-ledger': keys },
-    files: [{ name: 'core-test-harness', paths: ['deployment.yaml', 'compose.yaml', 'config'] }],
+    files: [{ name: 'core-test-harness', paths: ['deployment.yaml', 'services', 'config'] }],
     executables: {},
     archives: {},
     distributions: {},
   }
   const folder = join(desk.folder, 'arm64-spec')
   await mkdir(folder)
-  for (const path of ['deployment.yaml', 'compose.yaml', 'config'])
+  for (const path of ['deployment.yaml', 'services', 'config'])
     await cp(join(DEPLOYMENT, path), join(folder, path), { recursive: true })
   await writeFile(join(folder, 'bundle.yaml'), JSON.stringify(spec))
   const path = join(desk.folder, 'arm64.tar')
