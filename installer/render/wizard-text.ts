@@ -1,0 +1,127 @@
+import type { CheckResult } from '../../agent/contract/check.ts'
+import type { PlannedStep } from '../../agent/contract/events.ts'
+import type { ErrorFacts } from '../../bundles/format/error.ts'
+import type { Look } from './look.ts'
+
+/** Text broken at blanks to fit `columns`; the lines after the first begin with `indent` blanks. */
+export function wrapped(text: string, columns: number, indent = 0): string {
+  const width = Math.max(20, columns - 1)
+  return text
+    .split('\n')
+    .map((line) => {
+      const rows: string[] = []
+      const [lead = ''] = /^ */.exec(line) ?? []
+      let row = lead
+      for (const word of line.trim().split(/ +/)) {
+        if (row.trim() !== '' && row.length + 1 + word.length > width) {
+          rows.push(row)
+          row = ' '.repeat(lead.length + indent) + word
+        } else row += row.trim() === '' ? word : ` ${word}`
+      }
+      return [...rows, row].join('\n')
+    })
+    .join('\n')
+}
+
+/** An answer that cannot be, or a deed that failed, while the wizard goes on. */
+export function problemText({ message, found, needed, next }: ErrorFacts, look: Look, columns: number): string {
+  const parts = [
+    ...(found ? [`  found:  ${found}`] : []),
+    ...(needed ? [`  needed: ${needed}`] : []),
+    ...(next ? [`  next:   ${next}`] : []),
+  ]
+  const head = wrapped(`${look.marks.fail} ${message}`, columns, 2).replace(
+    look.marks.fail,
+    look.paint('red', look.marks.fail),
+  )
+  return `${[head, ...parts.map((part) => wrapped(part, columns, 8))].join('\n')}\n`
+}
+
+/** What was planned and found for one host. */
+export interface HostPlan {
+  host: string
+  checks: CheckResult[]
+  steps: PlannedStep[]
+}
+
+/** Findings that a plan begins with: what there is room for, and whose Docker it will be. */
+const SHOWN_CHECKS = ['memory', 'disk', 'docker']
+
+/** Several steps of a kind in one line; other kinds keep a line a step. */
+const TOGETHER: Record<string, (count: number) => string> = {
+  secret: (count) => `make ${count} passwords, known to this host only`,
+  file: (count) => `write ${count} configuration files`,
+  participant: (count) => `set up ${count} test DFSPs, with funds`,
+}
+
+const ALONE: Record<string, (title: string) => string> = {
+  store: (title) => `bring ${title}`,
+  packages: (title) => `install ${title}`,
+  images: (title) => `bring ${title}`,
+  secret: (title) => `make ${title}`,
+  file: (title) => `write ${title}`,
+  compose: (title) => `start ${title}`,
+  topics: (title) => `make ${title}`,
+  'hub-accounts': (title) => `set up ${title}`,
+  'settlement-model': (title) => `set up ${title}`,
+  participant: (title) => `set up ${title}`,
+  link: (title) => `add the command ${title}`,
+  user: (title) => `add ${title}`,
+  unit: (title) => `see to it: ${title}`,
+}
+
+/** What would be done on one host, in plain words. */
+export function planText({ host, checks, steps }: HostPlan, look: Look, columns: number): string {
+  const shown = checks.filter(({ id }) => SHOWN_CHECKS.includes(id))
+  const left = steps.filter(({ done }) => !done)
+  const findings = shown.map(({ title, found }) => wrapped(`  ${title}: ${found}`, columns, 2))
+  const lines = sentences(left).map((sentence, at) => wrapped(`${String(at + 1).padStart(3)}. ${sentence}`, columns, 2))
+  const head =
+    left.length === 0
+      ? `On ${host} nothing is left to do; the hub will be proven again.`
+      : `The plan for ${host}: ${left.length} step${left.length === 1 ? '' : 's'}${left.length < steps.length ? `, ${steps.length - left.length} are done already` : ''}.`
+  const foot = [
+    ...(left.length > 0 ? [`${String(lines.length + 1).padStart(3)}. prove the hub`] : []),
+    wrapped('Nothing else on it is touched; `mojabox uninstall` takes all of it back.', columns),
+  ]
+  return `${[look.paint('bold', head), ...findings, ...lines, ...foot].join('\n')}\n`
+}
+
+/** In the order of the first step of each kind. */
+function sentences(steps: readonly PlannedStep[]): string[] {
+  const kinds = new Map<string, PlannedStep[]>()
+  for (const step of steps) {
+    const key = step.kind in TOGETHER ? step.kind : step.id
+    kinds.set(key, [...(kinds.get(key) ?? []), step])
+  }
+  return [...kinds.values()].map((group) => {
+    const [first] = group
+    const { kind = '', title = '' } = first ?? {}
+    const together = group.length > 1 ? TOGETHER[kind]?.(group.length) : undefined
+    return together ?? ALONE[kind]?.(title) ?? title
+  })
+}
+
+/** What is to be opened and typed now that the hub runs. */
+export function endText(
+  facts: { hosts: string[]; siteFile: string; commands: readonly string[] },
+  look: Look,
+  columns: number,
+): string {
+  const opens: [string, string][] = [['mojabox open', "the hub's page, in a browser"]]
+  const types: [string, string][] = [
+    ['mojabox status', 'services, the last validation, the agent'],
+    ['mojabox validate', 'proves the hub again'],
+    ['mojabox uninstall', 'takes it away'],
+  ]
+  const known = ([command]: [string, string]) => facts.commands.includes(command.split(' ')[1] ?? '')
+  const row = ([command, words]: [string, string]) => wrapped(`    ${command.padEnd(20)}${words}`, columns, 20)
+  const part = (title: string, rows: [string, string][]) => (rows.length > 0 ? [title, ...rows.map(row)] : [])
+  const { siteFile } = facts
+  return `${[
+    look.paint('bold', wrapped(`The hub runs and is proven on ${facts.hosts.join(', ')}.`, columns)),
+    ...part('  Open:', opens.filter(known)),
+    ...part('  Type next:', types.filter(known)),
+    wrapped(`  Kept: ${siteFile}; \`mojabox install -f ${siteFile}\` does the same again.`, columns, 2),
+  ].join('\n')}\n`
+}

@@ -1,0 +1,213 @@
+import { readFile } from 'node:fs/promises'
+import type { Event } from '../../agent/contract/events.ts'
+import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
+import { runOnSite } from '../actions/run-verb.ts'
+import type { Io } from '../cli/io.ts'
+import { type Glance, glanceAt } from '../fleet/glance.ts'
+import { type HostKeys, openHostKeys, pinPathOf } from '../fleet/host-keys.ts'
+import { reachHost } from '../fleet/reach-host.ts'
+import { createReader } from '../render/create-reader.ts'
+import { lookOf } from '../render/look.ts'
+import { createProgress } from '../render/progress.ts'
+import { type HostPlan, planText } from '../render/wizard-text.ts'
+import { loadSite, siteOfText } from '../site/load-site.ts'
+import { createSecrets, type Secrets } from '../site/secret.ts'
+import type { Host } from '../site/site.ts'
+import { type Draft, hostsOf, hostText } from './draft.ts'
+import { type BundleSearch, readBundle } from './find-bundles.ts'
+import { endsAll } from './flow.ts'
+import type { Prompter } from './prompter.ts'
+import { type FoundSite, siteText, writeSite } from './site-file.ts'
+import type { Deed, Done, World } from './step.ts'
+
+export interface DeedsOptions {
+  io: Io
+  prompter: Prompter
+  folder: string
+  /** Where the site file lies, or will lie. */
+  sitePath: string
+  found: FoundSite | undefined
+  user: string
+  /** Begun already: looking takes a while. */
+  search: Promise<BundleSearch>
+}
+
+/** Carries out what the answers set off, and knows what came of it. */
+export class Deeds {
+  readonly #options: DeedsOptions
+  readonly #glances = new Map<string, Glance>()
+  #search: BundleSearch = { bundles: [], refused: [], unseen: [] }
+  #searched = false
+  #keys: Promise<HostKeys> | undefined
+  #secrets: Secrets
+  /** The name under which an earlier site file was kept. */
+  kept: string | undefined
+
+  constructor(options: DeedsOptions) {
+    this.#options = options
+    this.#secrets = this.#freshSecrets()
+  }
+
+  world(): World {
+    const { found, user, folder } = this.#options
+    return { existing: found?.about, search: this.#search, glances: this.#glances, user, folder }
+  }
+
+  async carryOut(deed: Deed, draft: Draft): Promise<Done> {
+    try {
+      switch (deed.kind) {
+        case 'reach':
+          return await this.#reach(draft)
+        case 'search':
+          await this.#look()
+          return { draft }
+        case 'open':
+          await this.#open(deed.path, draft)
+          return { draft }
+        case 'plan':
+          await this.#plan(draft)
+          return { draft }
+        case 'write':
+          await this.#write(draft)
+          return { draft }
+        case 'install':
+          await this.#write(draft)
+          await this.#install()
+          return { draft }
+      }
+    } catch (error) {
+      // What an answer was wrong about, another answer mends; an install that failed is the command's end.
+      if (deed.kind === 'install' || endsAll(error) || this.#options.io.signal.aborted) throw error
+      return { draft, problem: factsOf(error) }
+    }
+  }
+
+  /** Each host that was not looked at yet. Of those that cannot be reached the first becomes the pending one. */
+  async #reach(given: Draft): Promise<Done> {
+    let draft = given
+    const pending = draft.where === 'here' ? undefined : draft.pending
+    for (const host of [...hostsOf(draft), ...(pending ? [pending] : [])]) {
+      if (this.#glances.has(hostText(host)) && host !== pending) continue
+      try {
+        await this.#glance(host)
+      } catch (error) {
+        if (endsAll(error) || this.#options.io.signal.aborted) throw error
+        // A password that was typed wrong must not be what is tried again.
+        this.#secrets = this.#freshSecrets()
+        const hosts = draft.hosts.filter((one) => one !== host)
+        const others = draft.where === 'here' ? {} : { hosts, pending: host }
+        return { draft: { ...draft, ...others }, problem: factsOf(error) }
+      }
+      if (host === pending) draft = { ...draft, hosts: [...draft.hosts, host], pending: undefined }
+    }
+    return { draft }
+  }
+
+  async #glance(host: Host): Promise<void> {
+    const { io, sitePath } = this.#options
+    const progress = createProgress(io, `looking at ${hostText(host)}`)
+    try {
+      // Paths as the site file means them.
+      const { site } = siteOfText(JSON.stringify({ ...ANY_SITE, hosts: [host] }), sitePath)
+      const connection = await this.reach(site.hosts[0] as Host, io.signal, () => progress.done())
+      try {
+        this.#glances.set(hostText(host), await glanceAt(connection, io.signal))
+      } finally {
+        await connection.close()
+      }
+    } finally {
+      progress.done()
+    }
+  }
+
+  /** One way to a host, as root, for the whole wizard: what was typed once is not asked again. */
+  async reach(host: Host, signal: AbortSignal, beforeAsking: () => void = () => {}) {
+    const { io, folder, prompter } = this.#options
+    this.#beforeAsking = beforeAsking
+    this.#keys ??= openHostKeys({
+      pinPath: pinPathOf(folder),
+      onUnknownKey: (key) => {
+        this.#beforeAsking()
+        return prompter.askKey(key)
+      },
+    })
+    return reachHost(host, { hostKeys: await this.#keys, secrets: this.#secrets, signal, env: io.env })
+  }
+
+  #beforeAsking: () => void = () => {}
+
+  #freshSecrets(): Secrets {
+    const { io, prompter } = this.#options
+    return createSecrets({
+      env: io.env,
+      readFile: (path) => readFile(path, 'utf8'),
+      ask: (question) => {
+        this.#beforeAsking()
+        return prompter.askSecret(question)
+      },
+    })
+  }
+
+  async #look(): Promise<void> {
+    if (this.#searched) return
+    const progress = createProgress(this.#options.io, 'looking for bundles')
+    this.#search = await this.#options.search.finally(() => progress.done())
+    this.#searched = true
+  }
+
+  async #open(path: string, { profile }: Draft): Promise<void> {
+    const bundle = { ...(await readBundle(path)), typed: true }
+    const offered = bundle.profiles.map(({ name }) => name)
+    if (offered.length === 0 || (profile !== undefined && !offered.includes(profile))) {
+      throw new MojaboxError({
+        code: 'profile-unknown',
+        kind: 'bundle',
+        message: profile ? `${path} does not carry the profile ${profile}` : `${path} carries no profile`,
+        found: offered.join(', ') || 'none that can be installed',
+        needed: profile ?? 'a profile',
+        next: 'name another bundle, or go back to choose another profile',
+      })
+    }
+    const others = this.#search.bundles.filter((one) => one.path !== bundle.path)
+    this.#search = { ...this.#search, bundles: [bundle, ...others] }
+  }
+
+  async #plan(draft: Draft): Promise<void> {
+    const { io, sitePath, found } = this.#options
+    const resolved = siteOfText(siteText(draft, found, sitePath), sitePath)
+    const { hosts } = resolved.site
+    const plans = new Map<string, HostPlan>(hosts.map(({ name }) => [name, { host: name, checks: [], steps: [] }]))
+    const reader = createReader(io, { json: false, hosts: hosts.length, verb: 'plan' })
+    const take = (event: Event) => {
+      const plan = plans.get(event.host)
+      if (event.type === 'check') plan?.checks.push(event.result)
+      if (event.type === 'plan') plan?.steps.push(...event.steps)
+      else reader.take(event)
+    }
+    io.stderr('Checking; nothing is changed.\n')
+    const reach = async () => (host: Host, signal: AbortSignal) => this.reach(host, signal)
+    await runOnSite('plan', { resolved, reader: { take, end: () => reader.end() }, reach }, {}, io)
+    const look = lookOf(io)
+    for (const { name, address } of hosts) {
+      const plan = plans.get(name)
+      if (plan) io.stderr(planText({ ...plan, host: address === 'local' ? 'this machine' : name }, look, io.columns))
+    }
+  }
+
+  async #write(draft: Draft): Promise<void> {
+    const { found, sitePath } = this.#options
+    this.kept ??= await writeSite(sitePath, siteText(draft, found, sitePath))
+  }
+
+  /** From the file that was written, as `mojabox install` would. */
+  async #install(): Promise<void> {
+    const { io, sitePath } = this.#options
+    const resolved = await loadSite(sitePath)
+    const reader = createReader(io, { json: false, hosts: resolved.site.hosts.length, verb: 'install' })
+    const reach = async () => (host: Host, signal: AbortSignal) => this.reach(host, signal, () => reader.end())
+    await runOnSite('install', { resolved, reader, reach }, {}, io)
+  }
+}
+
+/** What a site has besides its hosts, where only these matter. */
+const ANY_SITE = { version: 1, site: 'site', deployment: 'core-test-harness', profile: 'any', bundle: '-' }
