@@ -26,15 +26,20 @@ export function wrapped(text: string, columns: number, indent = 0): string {
 /** An answer that cannot be, or a deed that failed, while the wizard goes on. */
 export function problemText({ message, found, needed, next }: ErrorFacts, look: Look, columns: number): string {
   const parts = [
-    ...(found ? [`  found:  ${found}`] : []),
-    ...(needed ? [`  needed: ${needed}`] : []),
-    ...(next ? [`  next:   ${next}`] : []),
+    ...(found ? [labelled('  found:  ', found, columns)] : []),
+    ...(needed ? [labelled('  needed: ', needed, columns)] : []),
+    ...(next ? [labelled('  next:   ', next, columns)] : []),
   ]
   const head = wrapped(`${look.marks.fail} ${message}`, columns, 2).replace(
     look.marks.fail,
     look.paint('red', look.marks.fail),
   )
-  return `${[head, ...parts.map((part) => wrapped(part, columns, 8))].join('\n')}\n`
+  return `${[head, ...parts].join('\n')}\n`
+}
+
+/** Text behind a label, its further lines below its first. */
+function labelled(label: string, text: string, columns: number): string {
+  return label + wrapped(text, columns - label.length).replaceAll('\n', `\n${' '.repeat(label.length)}`)
 }
 
 /** What was planned and found for one host. */
@@ -55,9 +60,9 @@ const TOGETHER: Record<string, (count: number) => string> = {
 }
 
 const ALONE: Record<string, (title: string) => string> = {
-  store: (title) => `bring ${title}`,
+  store: (title) => `put ${title}`,
   packages: (title) => `install ${title}`,
-  images: (title) => `bring ${title}`,
+  images: (title) => `put ${title}`,
   secret: (title) => `make ${title}`,
   file: (title) => `write ${title}`,
   compose: (title) => `start ${title}`,
@@ -67,7 +72,7 @@ const ALONE: Record<string, (title: string) => string> = {
   participant: (title) => `set up ${title}`,
   link: (title) => `add the command ${title}`,
   user: (title) => `add ${title}`,
-  unit: (title) => `see to it: ${title}`,
+  unit: (title) => `have ${title}`,
 }
 
 /** What would be done on one host, in plain words. */
@@ -115,7 +120,7 @@ export function endText(
     ['mojabox uninstall', 'takes it away'],
   ]
   const known = ([command]: [string, string]) => facts.commands.includes(command.split(' ')[1] ?? '')
-  const row = ([command, words]: [string, string]) => wrapped(`    ${command.padEnd(20)}${words}`, columns, 20)
+  const row = ([command, words]: [string, string]) => labelled(`    ${command.padEnd(20)}`, words, columns)
   const part = (title: string, rows: [string, string][]) => (rows.length > 0 ? [title, ...rows.map(row)] : [])
   const { siteFile } = facts
   return `${[

@@ -4,7 +4,7 @@ import type { SecretQuestion } from '../site/secret.ts'
 
 /** The words of the questions that come while a host is reached, on any terminal. */
 export function keyQuestion(key: UnknownKey): string {
-  return `${key.host} is new here: its ${key.keyType} key is ${key.fingerprint}. Is that the host's own?`
+  return `${key.host} is new here. Its ${key.keyType} key:\n  ${key.fingerprint}\n  Is that the host's own?`
 }
 
 const WHAT: Record<SecretQuestion['what'], string> = {

@@ -14,7 +14,7 @@ import {
 } from './prompter.ts'
 import { interrupted, keyQuestion, secretQuestion } from './question-words.ts'
 
-type Asking = Pick<Io, 'terminal' | 'isTty' | 'env' | 'signal' | 'columns' | 'rows'>
+type Asking = Pick<Io, 'terminal' | 'stderr' | 'isTty' | 'env' | 'signal' | 'columns' | 'rows'>
 
 /** Rows of the screen that a list leaves to its question, what is said about a choice, and the keys. */
 const ROWS_AROUND_LIST = 8
@@ -41,10 +41,14 @@ export class InquirerPrompter implements Prompter {
       try {
         if (question.kind === 'choice') {
           const answer = await this.#choose({ ...question, initial: state }, canGoBack, events, (at) => (state = at))
-          return answer === BACK_CHOICE.value ? BACK : answer
+          if (answer === BACK_CHOICE.value) return BACK
+          this.#answered(question.message, question.choices.find(({ value }) => value === answer)?.label ?? answer)
+          return answer
         }
         const answer = await this.#text(question, typed, canGoBack, events, (text) => (typed = text))
-        return canGoBack && answer.trim() === '<' ? BACK : answer
+        if (canGoBack && answer.trim() === '<') return BACK
+        this.#answered(question.message, answer)
+        return answer
       } catch (error) {
         if (events.why === 'back') return BACK
         if (events.why !== 'resized') throw asInterruption(error, this.#io.signal)
@@ -66,7 +70,9 @@ export class InquirerPrompter implements Prompter {
     const events = new Interrupts(this.#io, false, false)
     const asked = { type: 'password', name: 'answer', message: secretQuestion(question), mask: '*' } as const
     try {
-      return (await this.#prompt(events)([{ ...asked, theme: this.#theme(false, () => {}) }])).answer
+      const { answer } = await this.#prompt(events)([{ ...asked, theme: this.#theme(false, () => {}) }])
+      this.#answered(asked.message, '')
+      return answer
     } catch (error) {
       throw asInterruption(error, this.#io.signal)
     } finally {
@@ -126,9 +132,15 @@ export class InquirerPrompter implements Prompter {
     return answer
   }
 
+  #answered(message: string, answer: string): void {
+    const { paint, marks } = this.#look
+    this.#io.stderr(`${paint('green', marks.pass)} ${message} ${paint('bold', answer)}`.trimEnd().concat('\n'))
+  }
+
   #prompt(events: Interrupts) {
     const { input, output } = terminalOf(this.#io)
-    return inquirer.createPromptModule({ input, output, signal: events.signal, clearPromptOnDone: false })
+    // What stays is written by `answered`: of a question that was left for another one, nothing.
+    return inquirer.createPromptModule({ input, output, signal: events.signal, clearPromptOnDone: true })
   }
 
   /** As this terminal can show it: inquirer by itself looks at other things than `lookOf` does. */
