@@ -59,7 +59,7 @@ export class Deeds {
         case 'reach':
           return await this.#reach(draft)
         case 'search':
-          await this.#look()
+          await this.#look(draft)
           return { draft }
         case 'open':
           await this.#open(deed.path, draft)
@@ -148,11 +148,16 @@ export class Deeds {
     })
   }
 
-  async #look(): Promise<void> {
+  async #look({ bundle }: Draft): Promise<void> {
     if (this.#searched) return
     const progress = createProgress(this.#options.io, 'looking for bundles')
-    this.#search = await this.#options.search.finally(() => progress.done())
+    const search = await this.#options.search.finally(() => progress.done())
     this.#searched = true
+    this.#search = search
+    // One that was named before may lie where nobody looks.
+    if (bundle === undefined || search.bundles.some(({ path }) => path === bundle)) return
+    const named = await readBundle(bundle).catch(() => undefined)
+    if (named) this.#search = { ...search, bundles: [...search.bundles, named] }
   }
 
   async #open(path: string, { profile }: Draft): Promise<void> {

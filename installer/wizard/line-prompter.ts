@@ -10,6 +10,8 @@ type Asking = Pick<Io, 'terminal' | 'stderr' | 'signal'>
 /** Questions for a terminal that cannot move its cursor (TERM=dumb): numbered choices, one line an answer. */
 export class LinePrompter implements Prompter {
   readonly #io: Asking
+  /** What was typed beyond the last answer. */
+  #ahead = ''
 
   constructor(io: Asking) {
     this.#io = io
@@ -66,16 +68,23 @@ export class LinePrompter implements Prompter {
     if (!input) return Promise.reject(new TypeError('asking without a terminal'))
     let text = ''
     const take = (piece: Buffer | string) => {
-      for (const letter of piece.toString()) {
+      const letters = [...piece.toString()]
+      for (const [at, letter] of letters.entries()) {
         if (letter === '\u0003') return reject(interrupted())
         if (letter === '\u0004' && text === '') return reject(interrupted())
-        if (letter === '\r' || letter === '\n') return resolve(text)
+        if (letter === '\r' || letter === '\n') {
+          this.#ahead = letters.slice(at + 1).join('')
+          return resolve(text)
+        }
         if (hidden && (letter === '\u007f' || letter === '\b')) text = text.slice(0, -1)
         else text += letter
       }
     }
     const stop = () => reject(interruption(signal))
     const end = () => reject(interrupted())
+    const ahead = this.#ahead
+    this.#ahead = ''
+    if (ahead) take(ahead)
     input.on('data', take).once('end', end).resume()
     signal.addEventListener('abort', stop, { once: true })
     if (signal.aborted) stop()

@@ -38,8 +38,10 @@ export async function runWizard(io: Io, commands: readonly string[]): Promise<vo
   const look = lookOf(io)
   io.stderr(`${look.paint('bold', `mojabox ${VERSION}: a Mojaloop hub, step by step`)}\n`)
   say(['Nothing is changed before you agree. Ctrl-C stops at any time; your answers are kept.'])
-  if (earlier) say([`Your answers of ${earlier.at.slice(0, 16).replace('T', ' ')} (UTC) are offered again.`])
-  const given = earlier?.draft ?? (found?.site ? draftOf(found.site) : Draft.parse({}))
+  // What was written into the file since is newer than what was answered before.
+  const resumed = earlier && !(found?.site && found.modifiedMs > Date.parse(earlier.at)) ? earlier : undefined
+  if (resumed) say([`Your answers of ${resumed.at.slice(0, 16).replace('T', ' ')} (UTC) are offered again.`])
+  const given = resumed?.draft ?? (found?.site ? draftOf(found.site) : Draft.parse({}))
   try {
     const { draft, last } = await runFlow(found ? 'existing' : 'where', given, {
       prompter,

@@ -1,4 +1,4 @@
-import { access, link, readFile } from 'node:fs/promises'
+import { access, link, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, relative } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { Document, parseDocument } from 'yaml'
@@ -11,6 +11,7 @@ import type { ExistingSite } from './step.ts'
 /** A site file as it was found. */
 export interface FoundSite {
   text: string
+  modifiedMs: number
   /** Undefined when it cannot be read as a site. */
   site: Site | undefined
   about: ExistingSite
@@ -19,8 +20,10 @@ export interface FoundSite {
 /** The site file that is there; undefined when there is none. @throws MojaboxError `site-unreadable` */
 export async function findSite(path: string): Promise<FoundSite | undefined> {
   let text: string
+  let modifiedMs: number
   try {
     text = await readFile(path, 'utf8')
+    modifiedMs = (await stat(path)).mtimeMs
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw unusable('reading', path, cause)
@@ -28,9 +31,9 @@ export async function findSite(path: string): Promise<FoundSite | undefined> {
   const name = basename(path)
   try {
     const { site } = siteOfText(text, path)
-    return { text, site, about: { name, summary: summaryOf(site), problem: undefined } }
+    return { text, modifiedMs, site, about: { name, summary: summaryOf(site), problem: undefined } }
   } catch (error) {
-    return { text, site: undefined, about: { name, summary: undefined, problem: factsOf(error) } }
+    return { text, modifiedMs, site: undefined, about: { name, summary: undefined, problem: factsOf(error) } }
   }
 }
 

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
+import { CHECK } from '../after.ts'
 import { cannot, type Step } from '../step.ts'
-import { CHECK } from './after.ts'
 
 /** A bundle that was not found by looking: its path is typed. */
 export const bundleFile: Step = {

@@ -1,8 +1,8 @@
 import { basename, dirname } from 'node:path'
 import { bytesText } from '../../../bundles/format/bytes-text.ts'
+import { CHECK } from '../after.ts'
+import { searchWords } from '../search-words.ts'
 import { cannot, type Step } from '../step.ts'
-import { CHECK } from './after.ts'
-import { searchWords } from './search-words.ts'
 
 const FILE = '\u0000file'
 

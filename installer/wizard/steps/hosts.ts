@@ -1,7 +1,7 @@
+import { afterHosts } from '../after.ts'
 import { hostText } from '../draft.ts'
+import { hasText } from '../offers.ts'
 import { cannot, type Step } from '../step.ts'
-import { afterHosts } from './after.ts'
-import { hasText } from './offers.ts'
 
 const OUT = 'out '
 

@@ -1,7 +1,7 @@
+import { CHECK } from '../after.ts'
 import type { Draft } from '../draft.ts'
+import { offersOf } from '../offers.ts'
 import { cannot, type Step, type Taken, type World } from '../step.ts'
-import { CHECK } from './after.ts'
-import { offersOf } from './offers.ts'
 
 /** Other loopback ports for the hub, all in one line. */
 export const ports: Step = {

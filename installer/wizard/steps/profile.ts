@@ -1,9 +1,9 @@
+import { bundleServes, CHECK } from '../after.ts'
 import { type Draft, hostsOf, hostText } from '../draft.ts'
+import { hasText, lackOf, needsText, offersOf } from '../offers.ts'
 import type { ProfileOffer } from '../profile-offers.ts'
 import { ANY_PROFILE, PURPOSES } from '../purposes.ts'
 import { cannot, type Step, type World } from '../step.ts'
-import { bundleServes, CHECK } from './after.ts'
-import { hasText, lackOf, needsText, offersOf } from './offers.ts'
 
 const OTHER = '\u0000other'
 

@@ -1,9 +1,9 @@
+import { mustNameBundle } from '../after.ts'
+import { offersOf } from '../offers.ts'
 import { ANY_PROFILE, PURPOSES } from '../purposes.ts'
+import { searchWords } from '../search-words.ts'
 import type { Step, World } from '../step.ts'
-import { mustNameBundle } from './after.ts'
 import { bundleFile } from './bundle-file.ts'
-import { offersOf } from './offers.ts'
-import { searchWords } from './search-words.ts'
 
 /** What the hub is for; without any bundle, that is asked first. */
 export const purpose: Step = {

@@ -1,5 +1,5 @@
+import { CHECK } from '../after.ts'
 import type { Step } from '../step.ts'
-import { CHECK } from './after.ts'
 
 /** The checks found something that must be mended, or changed, first. */
 export const unready: Step = {

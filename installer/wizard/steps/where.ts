@@ -1,5 +1,5 @@
+import { afterHosts } from '../after.ts'
 import type { Step } from '../step.ts'
-import { afterHosts } from './after.ts'
 
 export const where: Step = {
   ask: (draft) => ({

@@ -1,8 +1,8 @@
-import { diskSize, memorySize } from '../../../agent/preflight/amounts.ts'
-import type { Glance } from '../../fleet/glance.ts'
-import { type Draft, hostsOf, hostText } from '../draft.ts'
-import type { ProfileOffer } from '../profile-offers.ts'
-import type { World } from '../step.ts'
+import { diskSize, memorySize } from '../../agent/preflight/amounts.ts'
+import type { Glance } from '../fleet/glance.ts'
+import { type Draft, hostsOf, hostText } from './draft.ts'
+import type { ProfileOffer } from './profile-offers.ts'
+import type { World } from './step.ts'
 
 /** Every profile that some bundle offers, as the newest of them describes it. */
 export function offersOf({ search }: Pick<World, 'search'>): ProfileOffer[] {

@@ -1,4 +1,4 @@
-import type { World } from '../step.ts'
+import type { World } from './step.ts'
 
 /** So many refused files are named one by one. */
 const NAMED = 4

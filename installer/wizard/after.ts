@@ -1,6 +1,6 @@
-import type { Draft } from '../draft.ts'
-import type { Deed, StepId, World } from '../step.ts'
+import type { Draft } from './draft.ts'
 import { offersOf } from './offers.ts'
+import type { Deed, StepId, World } from './step.ts'
 
 /** The hosts are named: they are reached, and what bundles there are decides what is asked next. */
 export function afterHosts({ where }: Draft): { deeds: Deed[]; next: StepId } {
