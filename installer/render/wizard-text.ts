@@ -23,14 +23,23 @@ export function wrapped(text: string, columns: number, indent = 0): string {
     .join('\n')
 }
 
+/** A text in one line of at most so many letters. */
+export function brief(text: string, most: number): string {
+  const line = text.replace(/\s+/g, ' ').trim()
+  return line.length <= most ? line : `${line.slice(0, most - 3)}...`
+}
+
+/** Of an explanation, as much as leaves room for the next question; letters. */
+const MOST = 400
+
 /** An answer that cannot be, or a deed that failed, while the wizard goes on. */
 export function problemText({ message, found, needed, next }: ErrorFacts, look: Look, columns: number): string {
   const parts = [
-    ...(found ? [labelled('  found:  ', found, columns)] : []),
-    ...(needed ? [labelled('  needed: ', needed, columns)] : []),
+    ...(found ? [labelled('  found:  ', brief(found, MOST), columns)] : []),
+    ...(needed ? [labelled('  needed: ', brief(needed, MOST), columns)] : []),
     ...(next ? [labelled('  next:   ', next, columns)] : []),
   ]
-  const head = wrapped(`${look.marks.fail} ${message}`, columns, 2).replace(
+  const head = wrapped(`${look.marks.fail} ${brief(message, MOST)}`, columns, 2).replace(
     look.marks.fail,
     look.paint('red', look.marks.fail),
   )
