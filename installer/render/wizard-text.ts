@@ -1,7 +1,7 @@
 import type { CheckResult } from '../../agent/contract/check.ts'
 import type { PlannedStep } from '../../agent/contract/events.ts'
 import type { ErrorFacts } from '../../bundles/format/error.ts'
-import type { Look } from './look.ts'
+import { type Look, TONES } from './look.ts'
 
 /** Text broken at blanks to fit `columns`; the lines after the first begin with `indent` blanks. */
 export function wrapped(text: string, columns: number, indent = 0): string {
@@ -33,17 +33,31 @@ export function brief(text: string, most: number): string {
 const MOST = 400
 
 /** An answer that cannot be, or a deed that failed, while the wizard goes on. */
-export function problemText({ message, found, needed, next }: ErrorFacts, look: Look, columns: number): string {
+export function problemText(
+  { message, found, needed, next }: Pick<ErrorFacts, 'message' | 'found' | 'needed' | 'next'>,
+  look: Look,
+  columns: number,
+  status: 'fail' | 'warn' = 'fail',
+): string {
   const parts = [
     ...(found ? [labelled('  found:  ', brief(found, MOST), columns)] : []),
     ...(needed ? [labelled('  needed: ', brief(needed, MOST), columns)] : []),
     ...(next ? [labelled('  next:   ', next, columns)] : []),
   ]
-  const head = wrapped(`${look.marks.fail} ${brief(message, MOST)}`, columns, 2).replace(
-    look.marks.fail,
-    look.paint('red', look.marks.fail),
-  )
-  return `${[head, ...parts].join('\n')}\n`
+  const mark = look.marks[status]
+  const head = wrapped(`${mark} ${brief(message, MOST)}`, columns, 2).slice(mark.length)
+  return `${[look.paint(TONES[status], mark) + head, ...parts].join('\n')}\n`
+}
+
+/** A check that failed or warns, of that host where there are several. */
+export function checkText(
+  { status, title, found, needed, fix }: CheckResult,
+  host: string | undefined,
+  look: Look,
+  columns: number,
+): string {
+  const message = host === undefined ? title : `${host}: ${title}`
+  return problemText({ message, found, needed, next: fix }, look, columns, status === 'warn' ? 'warn' : 'fail')
 }
 
 /** Text behind a label, its further lines below its first. */

@@ -1,17 +1,20 @@
 import { readFile } from 'node:fs/promises'
 import type { Event } from '../../agent/contract/events.ts'
 import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
+import type { Reach } from '../actions/run-site.ts'
 import { runOnSite } from '../actions/run-verb.ts'
 import type { Io } from '../cli/io.ts'
+import type { Connection } from '../fleet/connection.ts'
 import { type Glance, glanceAt } from '../fleet/glance.ts'
 import { type HostKeys, openHostKeys, pinPathOf } from '../fleet/host-keys.ts'
 import { reachHost } from '../fleet/reach-host.ts'
 import { createReader } from '../render/create-reader.ts'
 import { lookOf } from '../render/look.ts'
 import { createProgress } from '../render/progress.ts'
-import { type HostPlan, planText } from '../render/wizard-text.ts'
+import type { Reader } from '../render/reader.ts'
+import { checkText, type HostPlan, planText } from '../render/wizard-text.ts'
 import { loadSite, siteOfText } from '../site/load-site.ts'
-import { createSecrets, type Secrets } from '../site/secret.ts'
+import { createSecrets, type SecretQuestion } from '../site/secret.ts'
 import type { Host } from '../site/site.ts'
 import { type Draft, hostsOf, hostText } from './draft.ts'
 import { type BundleSearch, readBundle } from './find-bundles.ts'
@@ -39,13 +42,13 @@ export class Deeds {
   #search: BundleSearch = { bundles: [], refused: [], unseen: [] }
   #searched = false
   #keys: Promise<HostKeys> | undefined
-  #secrets: Secrets
+  /** What was typed, by what was asked: each once. */
+  readonly #typed = new Map<string, Promise<string>>()
   /** The name under which an earlier site file was kept. */
   kept: string | undefined
 
   constructor(options: DeedsOptions) {
     this.#options = options
-    this.#secrets = this.#freshSecrets()
   }
 
   world(): World {
@@ -78,7 +81,9 @@ export class Deeds {
     } catch (error) {
       // What an answer was wrong about, another answer mends; an install that failed is the command's end.
       if (deed.kind === 'install' || endsAll(error) || this.#options.io.signal.aborted) throw error
-      return { draft, problem: factsOf(error) }
+      const problem = factsOf(error)
+      // Each check that failed was shown already, on its own.
+      return problem.code === 'check-failed' ? { draft, problem, told: true } : { draft, problem }
     }
   }
 
@@ -92,8 +97,6 @@ export class Deeds {
         await this.#glance(host)
       } catch (error) {
         if (endsAll(error) || this.#options.io.signal.aborted) throw error
-        // A password that was typed wrong must not be what is tried again.
-        this.#secrets = this.#freshSecrets()
         const hosts = draft.hosts.filter((one) => one !== host)
         const others = draft.where === 'here' ? {} : { hosts, pending: host }
         return { draft: { ...draft, ...others }, problem: factsOf(error) }
@@ -106,22 +109,32 @@ export class Deeds {
   async #glance(host: Host): Promise<void> {
     const { io, sitePath } = this.#options
     const progress = createProgress(io, `looking at ${hostText(host)}`)
+    const used = new Set<string>()
     try {
       // Paths as the site file means them.
       const { site } = siteOfText(JSON.stringify({ ...ANY_SITE, hosts: [host] }), sitePath)
-      const connection = await this.reach(site.hosts[0] as Host, io.signal, () => progress.done())
+      const around = { beforeAsking: () => progress.done(), used }
+      const connection = await this.#way(site.hosts[0] as Host, io.signal, around)
       try {
         this.#glances.set(hostText(host), await glanceAt(connection, io.signal))
       } finally {
         await connection.close()
       }
+    } catch (error) {
+      // What was typed wrong must not be what is tried again.
+      for (const question of used) this.#typed.delete(question)
+      throw error
     } finally {
       progress.done()
     }
   }
 
   /** One way to a host, as root, for the whole wizard: what was typed once is not asked again. */
-  async reach(host: Host, signal: AbortSignal, beforeAsking: () => void = () => {}) {
+  async #way(
+    host: Host,
+    signal: AbortSignal,
+    { beforeAsking, used }: { beforeAsking(): void; used: Set<string> },
+  ): Promise<Connection> {
     const { io, folder, prompter } = this.#options
     this.#beforeAsking = beforeAsking
     this.#keys ??= openHostKeys({
@@ -131,22 +144,21 @@ export class Deeds {
         return prompter.askKey(key)
       },
     })
-    return reachHost(host, { hostKeys: await this.#keys, secrets: this.#secrets, signal, env: io.env })
+    const ask = (question: SecretQuestion) => {
+      const key = `${question.what} ${question.subject}`
+      used.add(key)
+      const known = this.#typed.get(key)
+      if (known) return known
+      beforeAsking()
+      const typed = prompter.askSecret(question)
+      this.#typed.set(key, typed)
+      return typed
+    }
+    const secrets = createSecrets({ env: io.env, readFile: (path) => readFile(path, 'utf8'), ask })
+    return reachHost(host, { hostKeys: await this.#keys, secrets, signal, env: io.env })
   }
 
   #beforeAsking: () => void = () => {}
-
-  #freshSecrets(): Secrets {
-    const { io, prompter } = this.#options
-    return createSecrets({
-      env: io.env,
-      readFile: (path) => readFile(path, 'utf8'),
-      ask: (question) => {
-        this.#beforeAsking()
-        return prompter.askSecret(question)
-      },
-    })
-  }
 
   async #look({ bundle }: Draft): Promise<void> {
     if (this.#searched) return
@@ -183,16 +195,27 @@ export class Deeds {
     const { hosts } = resolved.site
     const plans = new Map<string, HostPlan>(hosts.map(({ name }) => [name, { host: name, checks: [], steps: [] }]))
     const reader = createReader(io, { json: false, hosts: hosts.length, verb: 'plan' })
+    const look = lookOf(io)
     const take = (event: Event) => {
       const plan = plans.get(event.host)
-      if (event.type === 'check') plan?.checks.push(event.result)
+      if (event.type === 'check') {
+        plan?.checks.push(event.result)
+        const { status } = event.result
+        if (status === 'fail' || status === 'warn') {
+          reader.end()
+          return io.stderr(checkText(event.result, hosts.length > 1 ? event.host : undefined, look, io.columns))
+        }
+      }
       if (event.type === 'plan') plan?.steps.push(...event.steps)
       else reader.take(event)
     }
     io.stderr('Checking; nothing is changed.\n')
-    const reach = async () => (host: Host, signal: AbortSignal) => this.reach(host, signal)
-    await runOnSite('plan', { resolved, reader: { take, end: () => reader.end() }, reach }, {}, io)
-    const look = lookOf(io)
+    await runOnSite(
+      'plan',
+      { resolved, reader: { take, end: () => reader.end() }, reach: this.#reachAll(reader) },
+      {},
+      io,
+    )
     for (const { name, address } of hosts) {
       const plan = plans.get(name)
       if (plan) io.stderr(planText({ ...plan, host: address === 'local' ? 'this machine' : name }, look, io.columns))
@@ -209,8 +232,12 @@ export class Deeds {
     const { io, sitePath } = this.#options
     const resolved = await loadSite(sitePath)
     const reader = createReader(io, { json: false, hosts: resolved.site.hosts.length, verb: 'install' })
-    const reach = async () => (host: Host, signal: AbortSignal) => this.reach(host, signal, () => reader.end())
-    await runOnSite('install', { resolved, reader, reach }, {}, io)
+    await runOnSite('install', { resolved, reader, reach: this.#reachAll(reader) }, {}, io)
+  }
+
+  #reachAll(reader: Reader): () => Promise<Reach> {
+    const around = { beforeAsking: () => reader.end(), used: new Set<string>() }
+    return async () => (host, signal) => this.#way(host, signal, around)
   }
 }
 

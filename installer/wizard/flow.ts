@@ -71,7 +71,7 @@ async function carryOutAll(deeds: readonly Deed[], given: Draft, around: Surroun
     const done = await around.carryOut(deed, draft)
     draft = done.draft
     if (!done.problem) continue
-    around.complain(done.problem)
+    if (!done.told) around.complain(done.problem)
     return { draft, deed }
   }
   return { draft, deed: undefined }

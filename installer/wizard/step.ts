@@ -64,6 +64,8 @@ export type Deed = (
 export interface Done {
   draft: Draft
   problem?: ErrorFacts
+  /** The problem was shown while it came up. */
+  told?: true
 }
 
 export type Taken =

@@ -64,13 +64,19 @@ export class Terminal {
     await this.#tmux('send-keys', '-t', 'test', '-l', '--', text)
   }
 
-  /** Goes down to the line of the list that begins with `label`, and takes it. */
+  /** Goes to the line of the list that begins with `label`, and takes it. */
   async choose(label: string): Promise<void> {
     await this.shows(label)
     for (let count = 0; count < 20; count += 1) {
       const line = await waitFor('a list', async () => this.#chosen(), { timeoutMs: LIMIT_MS })
       if (line.startsWith(label)) return this.press('Enter')
-      await this.press('Down')
+      const lines = (await this.screen()).split('\n')
+      const above = lines.slice(
+        0,
+        lines.findLastIndex((one) => /^[❯>] /.test(one)),
+      )
+      const list = above.slice(above.findLastIndex((one) => one.startsWith('? ')))
+      await this.press(list.some((one) => one.startsWith(`  ${label}`)) ? 'Up' : 'Down')
       await waitFor('the next line', async () => (await this.#chosen()) !== line, { timeoutMs: 5_000 })
     }
     throw new Error(`no ${label} in the list:\n${await this.screen()}`)
