@@ -67,12 +67,18 @@ export class LinePrompter implements Prompter {
     const input = terminal?.input
     if (!input) return Promise.reject(new TypeError('asking without a terminal'))
     let text = ''
+    let whole = false
     const take = (piece: Buffer | string) => {
       const letters = [...piece.toString()]
+      if (whole) {
+        this.#ahead += letters.join('')
+        return
+      }
       for (const [at, letter] of letters.entries()) {
         if (letter === '\u0003') return reject(interrupted())
         if (letter === '\u0004' && text === '') return reject(interrupted())
         if (letter === '\r' || letter === '\n') {
+          whole = true
           this.#ahead = letters.slice(at + 1).join('')
           return resolve(text)
         }

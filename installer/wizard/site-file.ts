@@ -56,24 +56,26 @@ export function draftOf({ hosts, profile, bundle, settings }: Site): Draft {
  */
 export function siteText(draft: Draft, found: FoundSite | undefined, path: string): string {
   const earlier = found?.site
-  const document = earlier ? parseDocument(found.text) : new Document({ version: 1, site: 'site' })
-  if (!earlier)
-    document.commentBefore =
-      ' Written by `mojabox`. `mojabox install` does what it says; the README says what else it may hold.'
-  const set = (key: string, value: unknown, before: unknown) => {
-    if (JSON.stringify(value) !== JSON.stringify(before)) document.set(key, document.createNode(value))
+  const document = earlier ? parseDocument(found.text) : new Document(EMPTY)
+  if (!earlier) document.commentBefore = ABOUT
+  let changed = !earlier
+  const set = (key: string[], value: unknown, before: unknown) => {
+    if (JSON.stringify(value) === JSON.stringify(before)) return
+    changed = true
+    document.setIn(key, document.createNode(value))
   }
-  if (!earlier) document.set('deployment', 'core-test-harness')
-  set('profile', draft.profile, earlier?.profile)
-  if (draft.bundle !== earlier?.bundle) document.set('bundle', near(draft.bundle ?? '', dirname(path)))
-  set('hosts', hostsOf(draft).map(written), earlier?.hosts.map(written))
-  if (JSON.stringify(draft.ports) !== JSON.stringify(earlier?.settings.ports ?? {})) {
-    document.setIn(['settings', 'ports'], document.createNode(draft.ports))
-  }
-  const text = document.toString({ lineWidth: 0 })
+  set(['profile'], draft.profile, earlier?.profile)
+  if (draft.bundle !== earlier?.bundle) set(['bundle'], near(draft.bundle ?? '', dirname(path)), undefined)
+  set(['hosts'], hostsOf(draft).map(written), earlier?.hosts.map(written))
+  set(['settings', 'ports'], draft.ports, earlier?.settings.ports ?? {})
+  // What nothing was changed in keeps the looks that its writer gave it.
+  const text = changed ? document.toString({ lineWidth: 0 }) : (found?.text ?? '')
   siteOfText(text, path)
   return text
 }
+
+const EMPTY = { version: 1, site: 'site', deployment: 'core-test-harness' }
+const ABOUT = ' Written by `mojabox`. `mojabox install` does what it says; the README says what else it may hold.'
 
 /** Without what is a matter of course. */
 function written({ port, ...host }: Host): Record<string, unknown> {
