@@ -2,12 +2,10 @@ import { readFile } from 'node:fs/promises'
 import type { Event } from '../../agent/contract/events.ts'
 import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import type { Reach } from '../actions/run-site.ts'
-import { runOnSite } from '../actions/run-verb.ts'
 import type { Io } from '../cli/io.ts'
 import type { Connection } from '../fleet/connection.ts'
 import { type Glance, glanceAt } from '../fleet/glance.ts'
 import { type HostKeys, openHostKeys, pinPathOf } from '../fleet/host-keys.ts'
-import { reachHost } from '../fleet/reach-host.ts'
 import { createReader } from '../render/create-reader.ts'
 import { lookOf } from '../render/look.ts'
 import { createProgress } from '../render/progress.ts'
@@ -17,7 +15,7 @@ import { loadSite, siteOfText } from '../site/load-site.ts'
 import { createSecrets, type SecretQuestion } from '../site/secret.ts'
 import type { Host } from '../site/site.ts'
 import { type Draft, hostsOf, hostText } from './draft.ts'
-import { type BundleSearch, readBundle } from './find-bundles.ts'
+import type { BundleSearch } from './find-bundles.ts'
 import { endsAll } from './flow.ts'
 import type { Prompter } from './prompter.ts'
 import { type FoundSite, siteText, writeSite } from './site-file.ts'
@@ -155,6 +153,8 @@ export class Deeds {
       return typed
     }
     const secrets = createSecrets({ env: io.env, readFile: (path) => readFile(path, 'utf8'), ask })
+    // Loaded here so that the first question is not kept waiting.
+    const { reachHost } = await import('../fleet/reach-host.ts')
     return reachHost(host, { hostKeys: await this.#keys, secrets, signal, env: io.env })
   }
 
@@ -168,11 +168,13 @@ export class Deeds {
     this.#search = search
     // One that was named before may lie where nobody looks.
     if (bundle === undefined || search.bundles.some(({ path }) => path === bundle)) return
+    const { readBundle } = await import('./find-bundles.ts')
     const named = await readBundle(bundle).catch(() => undefined)
     if (named) this.#search = { ...search, bundles: [...search.bundles, named] }
   }
 
   async #open(path: string, { profile }: Draft): Promise<void> {
+    const { readBundle } = await import('./find-bundles.ts')
     const bundle = { ...(await readBundle(path)), typed: true }
     const offered = bundle.profiles.map(({ name }) => name)
     if (offered.length === 0 || (profile !== undefined && !offered.includes(profile))) {
@@ -210,6 +212,7 @@ export class Deeds {
       else reader.take(event)
     }
     io.stderr('Checking; nothing is changed.\n')
+    const { runOnSite } = await import('../actions/run-verb.ts')
     await runOnSite(
       'plan',
       { resolved, reader: { take, end: () => reader.end() }, reach: this.#reachAll(reader) },
@@ -232,6 +235,7 @@ export class Deeds {
     const { io, sitePath } = this.#options
     const resolved = await loadSite(sitePath)
     const reader = createReader(io, { json: false, hosts: resolved.site.hosts.length, verb: 'install' })
+    const { runOnSite } = await import('../actions/run-verb.ts')
     await runOnSite('install', { resolved, reader, reach: this.#reachAll(reader) }, {}, io)
   }
 

@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { basename, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import { VERSION } from '../../bundles/format/version.ts'
 import type { Io } from '../cli/io.ts'
@@ -11,12 +12,14 @@ import { forgetAnswers, recallAnswers, rememberAnswers } from './answers.ts'
 import { createPrompter } from './create-prompter.ts'
 import { Deeds } from './deeds.ts'
 import { Draft, hostsOf, hostText } from './draft.ts'
-import { findBundles, usualPlaces } from './find-bundles.ts'
+import type { BundleSearch } from './find-bundles.ts'
 import { runFlow } from './flow.ts'
 import { draftOf, findSite } from './site-file.ts'
 
 /** The smallest terminal on which every question can be seen whole. */
 export const LEAST = { columns: 60, rows: 16 }
+
+const SEARCH_AFTER_MS = 100
 
 /**
  * `mojabox` without a word, on a terminal: asks what is needed, writes the site file and installs.
@@ -28,10 +31,9 @@ export async function runWizard(io: Io, commands: readonly string[]): Promise<vo
   const folder = process.cwd()
   await requireFolder(folder)
   const sitePath = join(folder, DEFAULT_SITE_FILE)
-  const search = usualPlaces(folder).then((places) => findBundles(places))
   const [prompter, found, earlier] = await Promise.all([createPrompter(io), findSite(sitePath), recallAnswers(folder)])
   const user = io.env.USER || userInfo().username
-  const deeds = new Deeds({ io, prompter, folder, sitePath, found, user, search })
+  const deeds = new Deeds({ io, prompter, folder, sitePath, found, user, search: searchSoon(folder) })
   const say = (lines: readonly string[]) => {
     for (const line of lines) io.stderr(`${wrapped(line, io.columns, 2)}\n`)
   }
@@ -63,6 +65,13 @@ export async function runWizard(io: Io, commands: readonly string[]): Promise<vo
   } catch (error) {
     throw withAnswersKept(error, folder)
   }
+}
+
+/** While the first question is read, not before it is there. */
+async function searchSoon(folder: string): Promise<BundleSearch> {
+  await delay(SEARCH_AFTER_MS)
+  const { findBundles, usualPlaces } = await import('./find-bundles.ts')
+  return findBundles(await usualPlaces(folder))
 }
 
 /** @throws MojaboxError `terminal-too-small` */

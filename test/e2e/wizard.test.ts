@@ -6,9 +6,12 @@ import { copyFile, link, mkdir, readdir, readFile, rm, stat, writeFile } from 'n
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { planText } from '../../installer/render/wizard-text.ts'
+import { docker } from '../lab/docker.ts'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
 import { bundle, Desk, executable } from './support/desk.ts'
+import { installDockerByHand, runOwnContainer } from './support/docker-by-hand.ts'
 import { EXIT, expectDone } from './support/expectations.ts'
+import { containersOn, dockerOn } from './support/hub.ts'
 import { all, only } from './support/mojabox-process.ts'
 import { Terminal, type TerminalOptions } from './support/terminal.ts'
 
@@ -373,6 +376,53 @@ describe('the wizard', () => {
     })
   })
 })
+
+describe('the wizard on a machine that has Docker already', () => {
+  let desk: Desk
+  let host: LabNode
+  let terminal: Terminal | undefined
+  beforeAll(async () => {
+    desk = await Desk.open()
+    host = await desk.host('wizard-local')
+    await nodeExec(host.name, ['install', '-d', '-o', 'ops', STICK, FOLDER])
+    await docker(['cp', executable, `mojabox-lab-${host.name}:${STICK}/mojabox`])
+    await docker(['cp', bundle, `mojabox-lab-${host.name}:${STICK}/hub.tar`])
+    await installDockerByHand(host.name, desk.folder)
+    await runOwnContainer(host.name)
+  })
+  afterAll(async () => {
+    await terminal?.close()
+    await desk?.close()
+  })
+
+  test('finds the bundle beside the executable, uses the Docker that is there, and leaves what runs in it', async () => {
+    const own = await containersOn(host.name, 'name=own-cache')
+    const version = await dockerOn(host.name, 'version', '--format', '{{.Server.Version}}')
+    const variables = ['TERM=xterm-256color', 'LANG=C.UTF-8', 'HOME=/home/ops', 'USER=ops']
+    const options = ['--interactive', '--tty', '--user', 'ops', '--workdir', FOLDER]
+    const words = [...options, ...variables.flatMap((variable) => ['--env', variable]), `mojabox-lab-${host.name}`]
+    terminal = await Terminal.open(['docker', 'exec', ...words, `${STICK}/mojabox`], { cwd: desk.folder })
+    await terminal.choose('On this machine')
+    await terminal.choose('Evaluate')
+    await terminal.choose('central-ledger')
+    expect(await terminal.asks('Which bundle?')).toContain(`In ${STICK}`)
+    await terminal.choose('hub.tar')
+    await terminal.asks('Shall this be done?', 60_000)
+    const plan = (await terminal.everything()).replace(/\s+/g, ' ')
+    expect(plan).toContain(`Docker: Docker ${version} `)
+    expect(plan).toMatch(/reused; its 1 other container/)
+    expect(plan).not.toContain('install packages')
+    await terminal.choose('Yes, install')
+    await terminal.shows('Type next:', INSTALL_MS)
+    expect(await terminal.ended()).toBe(EXIT.done)
+    expect(await containersOn(host.name, 'name=own-cache')).toEqual(own)
+    expect(await dockerOn(host.name, 'version', '--format', '{{.Server.Version}}')).toBe(version)
+    expect((await nodeExec(host.name, ['cat', `${FOLDER}/mojabox.yaml`])).stdout).toContain('address: local')
+  })
+})
+
+const STICK = '/media/stick'
+const FOLDER = '/home/ops/site'
 
 /** On this machine, until its checks would begin: what follows `On this machine`, and what is pressed there. */
 const QUESTIONS = [
