@@ -1,5 +1,6 @@
 import { MojaboxError } from '../bundles/format/error.ts'
 import { run } from './cli/program.ts'
+import { plainText } from './render/look.ts'
 
 // A reader that has seen enough (`| head`) takes the rest of the words away, not the run.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
@@ -20,12 +21,22 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
+const canAsk = process.stdin.isTTY === true && process.stderr.isTTY === true
+const plain = plainText(process.env)
+
 run(process.argv.slice(2), {
   stdout: (text) => process.stdout.write(text),
-  stderr: (text) => process.stderr.write(text),
+  stderr: (text) => process.stderr.write(plain(text)),
   isTty: process.stderr.isTTY === true,
-  canAsk: process.stdin.isTTY === true && process.stderr.isTTY === true,
-  columns: process.stderr.columns ?? 80,
+  canAsk,
+  terminal: canAsk ? { input: process.stdin, output: process.stderr } : undefined,
+  // A terminal may change its size, and some say 0 when they do not know it.
+  get columns() {
+    return process.stderr.columns || 80
+  },
+  get rows() {
+    return process.stderr.rows || 24
+  },
   env: process.env,
   signal: stop.signal,
 }).then(

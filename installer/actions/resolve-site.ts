@@ -4,13 +4,13 @@ import { resolve } from 'node:path'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Io } from '../cli/io.ts'
 import { DEFAULT_SITE_FILE, type SiteOptions } from '../cli/site-options.ts'
-import { openHostKeys, pinPathOf } from '../fleet/host-keys.ts'
+import { openHostKeys, pinPathOf, type UnknownKey } from '../fleet/host-keys.ts'
 import { reachHost } from '../fleet/reach-host.ts'
 import { loadSite } from '../site/load-site.ts'
-import { createSecrets } from '../site/secret.ts'
+import { createSecrets, type SecretQuestion } from '../site/secret.ts'
 import type { Site } from '../site/site.ts'
 import { siteFromFlags } from '../site/site-from-flags.ts'
-import { askKey, askSecret } from '../wizard/questions.ts'
+import { createPrompter } from '../wizard/create-prompter.ts'
 import type { Reach } from './run-site.ts'
 
 export interface ResolvedSite {
@@ -55,6 +55,8 @@ export async function resolveSite(options: SiteOptions, io: Io): Promise<Resolve
 /** How this site's hosts are reached: keys, secrets and pins, asking on a terminal only. */
 export async function reachOf({ folder }: ResolvedSite, options: SiteOptions, io: Io): Promise<Reach> {
   const ask = io.canAsk && !options.json
+  const askKey = async (key: UnknownKey) => (await createPrompter(io)).askKey(key)
+  const askSecret = async (question: SecretQuestion) => (await createPrompter(io)).askSecret(question)
   const hostKeys = await openHostKeys({
     pinPath: pinPathOf(folder),
     onUnknownKey: options.acceptNewHostKeys ? async () => true : ask ? askKey : undefined,

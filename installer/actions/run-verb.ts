@@ -10,10 +10,12 @@ import type { Io } from '../cli/io.ts'
 import { levelsOrAll } from '../cli/levels.ts'
 import type { SiteOptions } from '../cli/site-options.ts'
 import { createReader } from '../render/create-reader.ts'
+import type { Reader } from '../render/reader.ts'
 import { readOverrides } from '../site/compose-overrides.ts'
 import type { Site } from '../site/site.ts'
 import { failUnlessWell } from './hub-health.ts'
 import { type ResolvedSite, reachOf, resolveSite } from './resolve-site.ts'
+import type { Reach } from './run-site.ts'
 
 export interface VerbOptions extends SiteOptions {
   skipCheck?: string[]
@@ -31,14 +33,32 @@ const NEEDS_BUNDLE: WorkOrder['verb'][] = ['check', 'plan', 'install']
  */
 export async function runVerb(verb: WorkOrder['verb'], options: VerbOptions, io: Io): Promise<void> {
   const resolved = await resolveSite(options, io)
+  if (NEEDS_BUNDLE.includes(verb) && options.host && !options.bundle) throw bundleMissing(verb)
+  const reader = createReader(io, { json: options.json === true, hosts: resolved.site.hosts.length, verb })
+  await runOnSite(verb, { resolved, reader, reach: () => reachOf(resolved, options, io) }, options, io)
+}
+
+/** A site that was resolved, how its hosts are reached, and who hears what happens. */
+export interface OnSite {
+  resolved: ResolvedSite
+  reader: Reader
+  /** Called when the bundle is there and verified. */
+  reach(): Promise<Reach>
+}
+
+/** `runVerb` on a site that is known already. */
+export async function runOnSite(
+  verb: WorkOrder['verb'],
+  { resolved, reader, reach }: OnSite,
+  options: Omit<VerbOptions, keyof SiteOptions> & Pick<SiteOptions, 'executable' | 'json'>,
+  io: Io,
+): Promise<void> {
   const [{ runSite }, { executableSource }] = await Promise.all([
     import('./run-site.ts'),
     import('../delivery/executable.ts'),
   ])
-  if (NEEDS_BUNDLE.includes(verb) && options.host && !options.bundle) throw bundleMissing(verb)
   await refuseUnknownChecks([...(options.skipCheck ?? []), ...resolved.site.skipChecks])
   const composeOverrides = NEEDS_BUNDLE.includes(verb) ? await readOverrides(resolved.site.composeOverrides) : []
-  const reader = createReader(io, { json: options.json === true, hosts: resolved.site.hosts.length, verb })
   const bundle = NEEDS_BUNDLE.includes(verb) ? await verifiedBundle(resolved, io, options) : undefined
   const statuses: NodeStatus[] = []
   const reports: Extract<Event, { type: 'report' }>[] = []
@@ -48,7 +68,7 @@ export async function runVerb(verb: WorkOrder['verb'], options: VerbOptions, io:
       verb,
       bundle,
       executables: executableSource(bundle, options.executable),
-      reach: await reachOf(resolved, options, io),
+      reach: await reach(),
       skipChecks: options.skipCheck ?? [],
       levels: levelsOrAll(options.level),
       deleteData: options.deleteData === true,
@@ -93,9 +113,9 @@ function bundleMissing(verb: string): MojaboxError {
 }
 
 /** Verified whole before anything is sent; what was verified before and has not changed since is not read again. */
-async function verifiedBundle({ site }: ResolvedSite, io: Io, options: VerbOptions): Promise<OpenBundle> {
+async function verifiedBundle({ site }: ResolvedSite, io: Io, { json }: { json?: boolean }): Promise<OpenBundle> {
   const { openVerified } = await import('./open-verified.ts')
-  const bundle = await openVerified(resolve(site.bundle), options.json ? { ...io, isTty: false, stderr: () => {} } : io)
+  const bundle = await openVerified(resolve(site.bundle), json ? { ...io, isTty: false, stderr: () => {} } : io)
   try {
     refuseOtherContent(site, bundle.manifest)
     return bundle

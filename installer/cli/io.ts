@@ -1,3 +1,9 @@
+/** The person's keyboard, and the screen they look at. */
+export interface Terminal {
+  input: NodeJS.ReadStream
+  output: NodeJS.WriteStream
+}
+
 /** What a command may write to; only `render/` formats for it. */
 export interface Io {
   stdout(text: string): void
@@ -6,8 +12,12 @@ export interface Io {
   isTty: boolean
   /** True when a person can be asked: stdin and stderr are terminals. */
   canAsk: boolean
-  /** Width of the terminal in columns; 80 when unknown. */
-  columns: number
+  /** Where to ask; undefined when nobody can be asked. */
+  terminal: Terminal | undefined
+  /** Width of the terminal now, in columns; 80 when unknown. */
+  readonly columns: number
+  /** Its height now, in rows; 24 when unknown. */
+  readonly rows: number
   env: NodeJS.ProcessEnv
   /** Aborted by the first Ctrl-C (or SIGTERM). */
   signal: AbortSignal

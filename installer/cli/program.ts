@@ -37,6 +37,11 @@ export async function run(argv: string[], io: Io): Promise<number> {
     .configureOutput({ writeOut: (text) => io.stdout(text), writeErr: (text) => io.stderr(text) })
   for (const add of commandsFor(argv[0] ?? '')) add(program, io)
   try {
+    if (argv.length === 0 && io.canAsk) {
+      const { runWizard } = await import('../wizard/run-wizard.ts')
+      await runWizard(io, Object.keys(COMMANDS))
+      return 0
+    }
     await program.parseAsync(argv, { from: 'user' })
     return 0
   } catch (error) {

@@ -38,6 +38,15 @@ export async function loadSite(path: string, home: string = homedir()): Promise<
   } catch (error) {
     throw unreadable(path, error)
   }
+  return siteOfText(text, path, home)
+}
+
+/**
+ * The site as `loadSite` would give it if `text` stood in the file at `path`.
+ * @throws MojaboxError `site-invalid`
+ */
+export function siteOfText(text: string, path: string, home: string = homedir()): LoadedSite {
+  const absolute = resolve(path)
   const folder = dirname(absolute)
   return { site: withAbsolutePaths(parseSite(text, path), folder, home), path: absolute, folder }
 }

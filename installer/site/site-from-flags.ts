@@ -70,10 +70,24 @@ function named(text: string): { name?: string; rest: string } {
   return at > 0 ? { name: text.slice(0, at), rest: text.slice(at + 1) } : { rest: text }
 }
 
-function target(text: string, flag: string, defaultUser: string): { address: string; port: number; user: string } {
-  const match = /^(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:@[\]]+)|([0-9a-fA-F:.]+))(?::(\d{1,5}))?$/.exec(text)
+/** Where to log in. */
+export interface Target {
+  address: string
+  port: number
+  user: string
+}
+
+/** `ops@10.0.0.7:22` taken apart; undefined when it is no such thing. */
+export function readTarget(text: string, defaultUser: string): Target | undefined {
+  const match = /^(?:([^@\s]+)@)?(?:\[([^\]\s]+)\]|([^:@[\]\s]+)|([0-9a-fA-F:.]+))(?::(\d{1,5}))?$/.exec(text)
   const address = match?.[2] ?? match?.[3] ?? match?.[4]
-  if (address === undefined) {
+  if (address === undefined) return undefined
+  return { address, port: match?.[5] === undefined ? 22 : Number(match[5]), user: match?.[1] ?? defaultUser }
+}
+
+function target(text: string, flag: string, defaultUser: string): Target {
+  const read = readTarget(text, defaultUser)
+  if (read === undefined) {
     throw new MojaboxError({
       code: 'flags-invalid',
       kind: 'usage',
@@ -83,7 +97,7 @@ function target(text: string, flag: string, defaultUser: string): { address: str
       next: `correct ${flag}, then run the command again`,
     })
   }
-  return { address, port: match?.[5] === undefined ? 22 : Number(match[5]), user: match?.[1] ?? defaultUser }
+  return read
 }
 
 /** The address, with the port when several hosts share the address (forwarded ports). */

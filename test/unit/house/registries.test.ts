@@ -5,6 +5,7 @@ import { STEP_HANDLERS } from '../../../agent/engine/steps/registry.ts'
 import { CHECKS } from '../../../agent/preflight/registry.ts'
 import { CASE_GROUPS } from '../../../agent/validate/registry.ts'
 import { SOURCES } from '../../../bundles/build/sources/registry.ts'
+import { STEPS } from '../../../installer/wizard/steps/registry.ts'
 import { codeOf, importsOf, namesIn, ROOT, sourceFiles } from './source-files.ts'
 
 /** The files of a folder that a registry imports. */
@@ -41,6 +42,11 @@ describe('registries', () => {
   it('has every source of a bundle, by its file’s name', () => {
     const names = namesIn('bundles/build/sources').filter((name) => name !== 'registry')
     expect(Object.keys(SOURCES).toSorted()).toEqual(names)
+  })
+
+  it('has every question of the wizard, by its file’s name', () => {
+    const names = namesIn('installer/wizard/steps').filter((name) => name !== 'registry')
+    expect(Object.keys(STEPS).toSorted()).toEqual(names)
   })
 
   it('has every command: what a file of `cli` adds, the program adds', () => {

@@ -7,11 +7,13 @@ export class FakeIo implements Io {
   isTty = false
   canAsk = false
   columns = 80
+  rows = 24
+  terminal: Io['terminal'] = undefined
   env: NodeJS.ProcessEnv = { LANG: 'en_US.UTF-8', TERM: 'xterm-256color' }
   readonly stop = new AbortController()
   readonly signal = this.stop.signal
 
-  constructor(changes: Partial<Pick<Io, 'isTty' | 'canAsk' | 'columns' | 'env'>> = {}) {
+  constructor(changes: Partial<Pick<Io, 'isTty' | 'canAsk' | 'columns' | 'rows' | 'terminal' | 'env'>> = {}) {
     Object.assign(this, changes)
   }
 

@@ -1,0 +1,35 @@
+import { CHECK } from '../after.ts'
+import type { Step } from '../step.ts'
+
+/** The checks found something that must be mended, or changed, first. */
+export const unready: Step = {
+  detour: true,
+  ask: (draft) => ({
+    kind: 'choice',
+    message: 'What now?',
+    choices: [
+      { value: 'again', label: 'Check again', about: 'When you have mended what was found.' },
+      { value: 'profile', label: 'Choose another profile' },
+      { value: 'ports', label: 'Give the hub other ports' },
+      { value: 'bundle', label: 'Choose another bundle' },
+      draft.where === 'here'
+        ? { value: 'where', label: 'Install somewhere else' }
+        : { value: 'hosts', label: 'Change the hosts' },
+      { value: 'stop', label: 'Stop here', about: 'The answers are kept: `mojabox` goes on with them.' },
+    ],
+  }),
+  take(draft, answer) {
+    switch (answer) {
+      case 'profile':
+      case 'ports':
+      case 'bundle':
+      case 'where':
+      case 'hosts':
+        return { draft, next: answer }
+      case 'stop':
+        return { draft, next: undefined }
+      default:
+        return { draft, ...CHECK }
+    }
+  },
+}
