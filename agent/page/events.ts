@@ -54,22 +54,17 @@ function changes(lines: readonly HistoryLine[]): PageEvent[] {
   return events
 }
 
+/** When they begin to fail, fail at something else, or pass again. */
 function validations(lines: readonly HistoryLine[]): PageEvent[] {
-  let failing = false
+  let before = ''
   return lines.flatMap((line): PageEvent[] => {
     if (line.kind !== 'validation') return []
-    const news = !line.passed || failing
-    failing = !line.passed
-    if (!news) return []
-    return line.passed
+    const now = line.passed ? '' : line.failed.slice(0, 3).join('”, “') || 'see its report'
+    if (now === before) return []
+    before = now
+    return now === ''
       ? [{ at: line.at, tone: 'good', text: 'Validation passes again' }]
-      : [
-          {
-            at: line.at,
-            tone: 'bad',
-            text: `Validation failed: ${line.failed.slice(0, 3).join('; ') || 'see its report'}`,
-          },
-        ]
+      : [{ at: line.at, tone: 'bad', text: `Validation failed at “${now}”` }]
   })
 }
 

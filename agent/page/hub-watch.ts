@@ -4,6 +4,7 @@ import { VERSION } from '../../bundles/format/version.ts'
 import type { ValidationSummary } from '../contract/status.ts'
 import { isWell } from '../service/hub-state.ts'
 import { HEARTBEAT_MS } from './day.ts'
+import { withoutTwice } from './failed-cases.ts'
 import type { History, HistoryLine } from './history.ts'
 import type { Look, LookedService } from './look.ts'
 
@@ -64,7 +65,7 @@ export class HubWatch {
       run: runOf(last),
       passed: last.passed,
       seconds: last.seconds,
-      failed: last.failed.slice(0, 5).map((title) => title.slice(0, 200)),
+      failed: last.failed.slice(0, 5).map((title) => withoutTwice(title).slice(0, 200)),
     })
   }
 

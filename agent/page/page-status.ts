@@ -4,6 +4,7 @@ import { NODE_PATHS } from '../contract/paths.ts'
 import type { NodeStatus, ServiceStatus, ValidationSummary } from '../contract/status.ts'
 import { bootTime } from '../service/boot-time.ts'
 import { isWell } from '../service/hub-state.ts'
+import { withoutTwice } from './failed-cases.ts'
 import { runOf } from './hub-watch.ts'
 import type { Look } from './look.ts'
 import type { ContainerUse, ResourceReader, Resources } from './resources.ts'
@@ -78,7 +79,7 @@ export async function pageStatus({ facts, look, resources, validation, page }: S
 
 function summaryOf(validation: ValidationSummary): PageStatus['validation'] {
   const { report: _, ...rest } = validation
-  return { ...rest, run: runOf(validation) }
+  return { ...rest, failed: rest.failed.map(withoutTwice), run: runOf(validation) }
 }
 
 /** Read without its schema; the install wrote it. */

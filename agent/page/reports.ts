@@ -3,6 +3,7 @@ import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LAST_VALIDATION } from '../contract/last-validation.ts'
 import type { Report } from '../contract/report.ts'
+import { failedCases } from './failed-cases.ts'
 
 /** What a list of validations shows of each. */
 export interface ReportEntry {
@@ -90,7 +91,6 @@ export class Reports {
 
 /** @throws what JSON of another shape makes it throw */
 function entryOf(report: Report): ReportEntry {
-  const failed = report.levels.flatMap(({ cases }) => cases.filter(({ status }) => status === 'fail'))
   if (Number.isNaN(Date.parse(report.startedAt))) throw new Error('no time')
   return {
     run: report.run,
@@ -98,7 +98,7 @@ function entryOf(report: Report): ReportEntry {
     seconds: report.seconds,
     passed: report.passed,
     by: report.run.startsWith('agent-') ? 'agent' : 'desk',
-    failed: failed.map(({ subject, title }) => (subject ? `${subject}: ${title}` : title)),
+    failed: failedCases(report.levels),
     levels: report.levels.map(({ level, cases, movements }) => ({
       level,
       passed: cases.every(({ status }) => status !== 'fail'),

@@ -1,4 +1,5 @@
 import type { CheckResult } from '../contract/check.ts'
+import { PAGE_PORT_NAME, pagePortOf } from '../contract/page.ts'
 import type { NodeBundle, RunCommand, Step } from '../contract/step.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
 import { planAgent } from '../deployments/agent-steps.ts'
@@ -34,20 +35,32 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   const deployment = await loadDeployment(bundle, { profile: order.profile, distribution, architecture })
   const installing = journal.applied().some(({ step, kept }) => step.id === 'packages' && !kept)
   const installDocker = installing || !facts.docker?.installed
-  const needs = requirementsOf(order, deployment, bundle, {
+  const needs = requirementsOf(withoutPage(order), deployment, bundle, {
     facts,
     present: await presentImages(deployment.images, facts.docker?.running === true),
     installDocker,
     installing,
     storeBytes: await lackedBytes(store, deployment),
   })
-  const checks = runChecks(facts, needs, order.skipChecks)
+  const page = {
+    name: PAGE_PORT_NAME,
+    port: pagePortOf(order.settings.ports),
+    service: 'mojabox-agent',
+    optional: true,
+  }
+  const checks = runChecks(facts, { ...needs, ports: [...needs.ports, page] }, order.skipChecks)
   const steps = [
     ...planHub(order, deployment, { architecture, distribution, installDocker }),
     ...planAgent(order, bundle.manifest),
   ]
   const settled = journal.applied().some(({ step, kept }) => step.id === 'agent' && !kept)
   return { checks, steps, settled }
+}
+
+/** The page is the agent's: a deployment does not know its port. */
+function withoutPage(order: WorkOrder): WorkOrder {
+  const { [PAGE_PORT_NAME]: _, ...ports } = order.settings.ports
+  return { ...order, settings: { ...order.settings, ports } }
 }
 
 async function presentImages(names: string[], running: boolean): Promise<string[]> {

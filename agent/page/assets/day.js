@@ -36,7 +36,7 @@ function axis(day) {
   first.setMinutes(0, 0, 0)
   for (let at = first.getTime(); at < from + spanMs; at += 3600_000) {
     const share = (at - from) / spanMs
-    if (new Date(at).getHours() % 6 === 0 && share > 0.02 && share < 0.98)
+    if (new Date(at).getHours() % 6 === 0 && share > 0.05 && share < 0.95)
       marks.push(h('span', { vars: { '--at': `${share * 100}%` } }, clock(at)))
   }
   return h('div', { class: 'axis small quiet', 'aria-hidden': true }, marks)

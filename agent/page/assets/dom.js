@@ -7,7 +7,8 @@ export function h(tag, props, ...children) {
   for (const [name, value] of Object.entries(props ?? {})) {
     if (value === undefined || value === null || value === false) continue
     if (name === 'class') element.className = value
-    else if (name === 'vars') for (const [key, text] of Object.entries(value)) element.style.setProperty(key, text)
+    else if (name === 'vars')
+      for (const [key, text] of Object.entries(value)) element.style.setProperty(key, String(text))
     else element.setAttribute(name, value === true ? '' : value)
   }
   element.append(...children.flat().filter((child) => child !== undefined && child !== null && child !== false))
@@ -30,5 +31,5 @@ export function draw(element, data, make) {
   const key = JSON.stringify(data)
   if (shown.get(element) === key) return
   shown.set(element, key)
-  element.replaceChildren(...[make(data)].flat().filter(Boolean))
+  element.replaceChildren(...[make(data)].flat(Infinity).filter(Boolean))
 }

@@ -9,7 +9,7 @@ export function sequence(movements, label) {
   const parties = [...new Set(movements.flatMap(({ from, to }) => [from, to]))]
   const place = (party) => parties.indexOf(party) + 1
   const heads = parties.map((party) => h('span', null, party))
-  const items = movements.map((movement) => step(movement, place(movement.from), place(movement.to)))
+  const items = movements.map((movement) => step(movement, place(movement.from), place(movement.to), parties.length))
   const vars = { '--parties': String(parties.length), '--tracks': String(2 * parties.length) }
   const element = h(
     'div',
@@ -32,11 +32,7 @@ function drawWhereThereIsRoom(element, parties) {
   }).observe(element)
 }
 
-function step({ atMs, tookMs, from, to, what, outcome }, source, target) {
-  // Two grid lines a party: its own lies in the middle of its column.
-  const [left, right] = [Math.min(source, target), Math.max(source, target)]
-  const direction = source === target ? 'self' : source < target ? 'right' : 'left'
-  const vars = { '--left': String(2 * left), '--right': String(direction === 'self' ? 2 * left + 1 : 2 * right) }
+function step({ atMs, tookMs, from, to, what, outcome }, source, target, parties) {
   const took = tookMs === null ? null : h('span', { class: 'took' }, `took ${shortTime(tookMs)}`)
   return h(
     'li',
@@ -44,7 +40,7 @@ function step({ atMs, tookMs, from, to, what, outcome }, source, target) {
     h('span', { class: 'at', title: `${Math.round(atMs)} ms after its level began` }, `+${(atMs / 1000).toFixed(2)} s`),
     h(
       'div',
-      { class: `lane ${direction}`, vars },
+      lane(source, target, parties),
       h(
         'p',
         { class: 'said' },
@@ -56,10 +52,34 @@ function step({ atMs, tookMs, from, to, what, outcome }, source, target) {
           h('span', { class: 'unseen' }, ' to '),
           `${to}: `,
         ),
-        h('span', { class: 'what' }, what),
+        h('span', { class: 'what' }, breakable(what)),
       ),
       h('span', { class: 'arrow', 'aria-hidden': true }),
       h('p', { class: 'outcome' }, h('span', { class: 'unseen' }, 'Outcome: '), outcome, took && ' · ', took),
     ),
   )
+}
+
+/**
+ * Where a step is drawn. There are two tracks a party, so that line 2n is the lifeline of the nth. The arrow goes from
+ * lifeline to lifeline; its words may be half a column wider on either side. What a party does by itself is written
+ * beside its lifeline, on the side where there is more room.
+ */
+function lane(source, target, parties) {
+  const [left, right] = [2 * Math.min(source, target), 2 * Math.max(source, target)]
+  if (source !== target) {
+    const vars = { '--left': left, '--right': right, '--words-left': left - 1, '--words-right': right + 1 }
+    return { class: `lane ${source < target ? 'right' : 'left'}`, vars }
+  }
+  const onLeft = source > parties / 2
+  const [from, to] = onLeft ? [Math.max(1, left - 4), left] : [left, Math.min(2 * parties + 1, left + 4)]
+  return {
+    class: `lane self ${onLeft ? 'on-left' : 'on-right'}`,
+    vars: { '--left': from, '--right': to, '--words-left': from, '--words-right': to },
+  }
+}
+
+/** Paths may be broken after a slash. */
+function breakable(text) {
+  return text.split(/(?<=\/)/).flatMap((part) => [part, document.createElement('wbr')])
 }

@@ -14,14 +14,15 @@ export function drawServices({ services }) {
 
 function table(services) {
   const head = ['Service', 'State', 'Memory', 'CPU'].map((name, at) =>
-    h('th', { scope: 'col', class: at > 1 ? 'number' : undefined }, name),
+    h('th', { scope: 'col', role: 'columnheader', class: at > 1 ? 'number' : undefined }, name),
   )
   return h(
     'table',
-    { class: 'services' },
+    // Said outright, as a narrow screen lays the rows out otherwise.
+    { class: 'services', role: 'table' },
     h('caption', { class: 'unseen' }, 'Services of the hub. CPU is a share of one core.'),
-    h('thead', null, h('tr', null, head)),
-    h('tbody', null, services.map(row)),
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, head)),
+    h('tbody', { role: 'rowgroup' }, services.map(row)),
   )
 }
 
@@ -30,16 +31,16 @@ function row({ service, state, health, words, well, image, memory, cpu }) {
   const tone = well ? (state === 'completed' ? 'plain' : 'good') : health === 'starting' ? 'busy' : 'bad'
   return h(
     'tr',
-    null,
-    h('th', { scope: 'row' }, service, h('span', { class: 'small quiet' }, shortImage(image))),
+    { role: 'row' },
+    h('th', { scope: 'row', role: 'rowheader' }, service, h('span', { class: 'small quiet' }, shortImage(image))),
     h(
       'td',
-      null,
+      { role: 'cell' },
       h('span', { class: 'state', 'data-tone': tone }, what),
       h('span', { class: 'small quiet' }, since(words)),
     ),
-    h('td', { class: 'number' }, memory ?? '–'),
-    h('td', { class: 'number' }, cpu ?? '–'),
+    h('td', { role: 'cell', class: 'number' }, memory ?? '–'),
+    h('td', { role: 'cell', class: 'number', 'data-label': 'CPU' }, cpu ?? '–'),
   )
 }
 

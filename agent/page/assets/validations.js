@@ -1,6 +1,6 @@
 import { byId, h } from './dom.js'
 import { sequence } from './sequence.js'
-import { agoElement, dayAndClock, plural, shortTime } from './words.js'
+import { agoElement, dayAndClock, plural, quoted, shortTime } from './words.js'
 
 const items = new Map()
 let newest
@@ -51,7 +51,7 @@ function make(report, load) {
       { class: 'quiet what' },
       `${words} in ${shortTime(seconds * 1000)}, ${by === 'agent' ? 'by the agent' : 'on request'}`,
     ),
-    !passed && h('span', { class: 'why' }, failed.slice(0, 2).join('; ')),
+    !passed && h('span', { class: 'why' }, `at ${quoted(failed)}`),
   )
   // Whoever opens or closes one decides from then on.
   summary.addEventListener('click', () => details.setAttribute('data-touched', ''))
@@ -74,15 +74,19 @@ function make(report, load) {
 }
 
 function content(report) {
-  const levels = report.levels
-    .toReversed()
-    .flatMap((level) => [
-      h('h3', null, heading(level)),
-      level.movements?.length > 0 && sequence(level.movements, `Movements of level ${level.level}, in order`),
-      cases(level),
-    ])
+  // What failed comes first; else what proves most.
+  const order = report.levels.toReversed().sort((left, right) => Number(passed(left)) - Number(passed(right)))
+  const levels = order.flatMap((level) => [
+    h('h3', null, heading(level)),
+    level.movements?.length > 0 && sequence(level.movements, `Movements of level ${level.level}, in order`),
+    cases(level),
+  ])
   const about = `Run ${report.run}, began ${dayAndClock(report.startedAt)}.`
   return [...levels.filter(Boolean), h('p', { class: 'small quiet' }, about)]
+}
+
+function passed({ cases: list }) {
+  return list.every(({ status }) => status !== 'fail')
 }
 
 function heading({ level, cases: list }) {
@@ -93,40 +97,37 @@ function heading({ level, cases: list }) {
   return `${title ?? level}: ${good} of ${plural(list.length, 'case')} passed`
 }
 
-/** What did not pass is shown, the rest can be. */
+/** What failed is shown, the rest can be. */
 function cases({ level, cases: list }) {
-  const bad = list.filter(({ status }) => status !== 'pass')
-  const good = list.filter(({ status }) => status === 'pass')
+  const { fail = [], skip = [], pass = [] } = Object.groupBy(list, ({ status }) => status)
   return h(
     'div',
     { class: 'cases' },
-    bad.length > 0 &&
-      h('ul', { class: 'bad-cases', 'aria-label': `Cases of level ${level} that did not pass` }, bad.map(badCase)),
-    good.length > 0 &&
-      h(
-        'details',
-        { class: 'small' },
-        h('summary', null, `${plural(good.length, 'case')} passed`),
-        h('ul', null, good.map(goodCase)),
-      ),
+    fail.length > 0 &&
+      h('ul', { class: 'bad-cases', 'aria-label': `Cases of level ${level} that failed` }, fail.map(failedCase)),
+    more(skip, 'skipped'),
+    more(pass, 'passed'),
   )
 }
 
-function badCase({ title, status, subject, found, needed }) {
+function failedCase({ title, subject, found, needed }) {
   return h(
     'li',
     null,
-    h(
-      'span',
-      { class: 'state', 'data-tone': status === 'fail' ? 'bad' : 'plain' },
-      status === 'fail' ? 'failed' : 'skipped',
-    ),
-    h('span', { class: 'case-title' }, subject ? `${subject}: ${title}` : title),
+    h('span', { class: 'state', 'data-tone': 'bad' }, `failed: ${title}`),
+    subject !== '' && h('span', { class: 'small quiet' }, `points at: ${subject}`),
     h('span', { class: 'small quiet' }, `found: ${found}`),
-    status === 'fail' && h('span', { class: 'small quiet' }, `needed: ${needed}`),
+    h('span', { class: 'small quiet' }, `needed: ${needed}`),
   )
 }
 
-function goodCase({ title, found }) {
-  return h('li', null, `${title}: `, h('span', { class: 'quiet' }, found))
+function more(list, what) {
+  if (list.length === 0) return null
+  const items = list.map(({ title, found }) => h('li', null, `${title}: `, h('span', { class: 'quiet' }, found)))
+  return h(
+    'details',
+    { class: 'small' },
+    h('summary', null, `${plural(list.length, 'case')} ${what}`),
+    h('ul', null, items),
+  )
 }

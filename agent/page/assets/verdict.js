@@ -1,5 +1,5 @@
 import { byId, draw, h, setText } from './dom.js'
-import { agoElement, listed, plural } from './words.js'
+import { agoElement, listed, plural, quoted } from './words.js'
 
 /** The one line that matters, and the one below it. */
 export function drawVerdict(status, reports) {
@@ -41,7 +41,7 @@ function verdictOf(status, reports) {
       words: 'The hub is up.',
       more: ['Last validated', at, `: ${whatPassed(validation, reports)}.`],
     }
-  const what = validation.failed.slice(0, 2).join('; ') || 'see the report below'
+  const what = validation.failed.length > 0 ? `it failed at ${quoted(validation.failed)}` : 'see the report below'
   return { tone: 'bad', words: 'The hub is up, but its validation fails.', more: ['Last validated', at, `: ${what}.`] }
 }
 
@@ -67,5 +67,7 @@ function inWords(more) {
 
 function next({ validating, nextValidationAt }) {
   if (validating) return [' ', h('span', { class: 'next' }, 'Validating now…')]
-  return nextValidationAt ? [' ', h('span', { class: 'next' }, 'Next ', agoElement(nextValidationAt), '.')] : []
+  return nextValidationAt
+    ? [' ', h('span', { class: 'next' }, 'Next validation ', agoElement(nextValidationAt), '.')]
+    : []
 }

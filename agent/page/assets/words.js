@@ -78,3 +78,8 @@ export function plural(count, one, many = `${one}s`) {
 export function listed(names) {
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 }
+
+/** The first two of what cases were to prove: `“kafka is healthy” and “the topics are there”` */
+export function quoted(titles) {
+  return listed(titles.slice(0, 2).map((title) => `“${title}”`))
+}

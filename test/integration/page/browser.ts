@@ -70,5 +70,5 @@ export class Browser {
 
 /** Once the hub's state is there. */
 export async function shown(page: Page): Promise<void> {
-  await page.waitForSelector("#verdict[data-tone]", { timeout: 8000 })
+  await page.waitForSelector('#verdict[data-tone]', { timeout: 8000 })
 }

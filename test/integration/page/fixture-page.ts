@@ -2,6 +2,7 @@ import type { Movement, Report } from '../../../agent/contract/report.ts'
 import { readAsset } from '../../../agent/page/assets.ts'
 import { sumUpDay } from '../../../agent/page/day.ts'
 import { recentEvents } from '../../../agent/page/events.ts'
+import { failedCases } from '../../../agent/page/failed-cases.ts'
 import type { HistoryLine } from '../../../agent/page/history.ts'
 import { pageMetrics } from '../../../agent/page/page-metrics.ts'
 import type { PageStatus } from '../../../agent/page/page-status.ts'
@@ -182,7 +183,7 @@ function linesOf(hours: number, at: (minutesAgo: number) => { hub: PageStatus['h
     lines.push({ at: before(minutes * MINUTE), kind: 'look', ...seen })
     if (minutes < 2) continue
     const passed = seen.hub === 'up'
-    const failed = passed ? [] : Object.keys(seen.ill).map((service) => `${service}: ${service} is healthy`)
+    const failed = passed ? [] : Object.keys(seen.ill).map((service) => `${service} is healthy`)
     lines.push({ at: before(minutes * MINUTE - 1), kind: 'validation', run: 'x', passed, seconds: 6.4, failed })
   }
   return lines
@@ -193,9 +194,7 @@ const ILL = { hub: 'degraded', ill: { kafka: 'unhealthy' } } as const
 
 /** A hub that is well, after a bad quarter of an hour in the night. */
 export function wellScene(): Scene {
-  const past = [7, 12, 17, 22].map((minutes) =>
-    reportOf(`agent-${minutes}`, minutes, [SERVICES_LEVEL, LEDGER_LEVEL]),
-  )
+  const past = [7, 12, 17, 22].map((minutes) => reportOf(`agent-${minutes}`, minutes, [SERVICES_LEVEL, LEDGER_LEVEL]))
   return {
     status: statusOf(),
     lines: linesOf(22, (minutes) => (minutes > 500 && minutes < 516 ? ILL : UP)),
@@ -210,7 +209,10 @@ export function wellScene(): Scene {
 /** As above, with a validation that moves money between DFSPs. */
 export function transferScene(): Scene {
   const scene = wellScene()
-  return { ...scene, reports: [reportOf('agent-10', 2, [SERVICES_LEVEL, LEDGER_LEVEL, TRANSFER_LEVEL]), ...scene.reports] }
+  return {
+    ...scene,
+    reports: [reportOf('agent-10', 2, [SERVICES_LEVEL, LEDGER_LEVEL, TRANSFER_LEVEL]), ...scene.reports],
+  }
 }
 
 /** Kafka has been ill for half an hour. */
@@ -226,7 +228,7 @@ export function failingScene(): Scene {
         at: before(2 * MINUTE),
         seconds: 12.1,
         passed: false,
-        failed: ['kafka: kafka is healthy'],
+        failed: ['kafka is healthy'],
         run: 'agent-11',
       },
       memory: { totalBytes: 8.2e9, availableBytes: 0.3e9 },
@@ -242,7 +244,14 @@ export function failingScene(): Scene {
 
 /** Just installed: nothing runs, nothing is remembered. */
 export function emptyScene(): Scene {
-  const nothing = { hub: 'down', services: [], validation: null, nextValidationAt: null, memory: null, load: null } as const
+  const nothing = {
+    hub: 'down',
+    services: [],
+    validation: null,
+    nextValidationAt: null,
+    memory: null,
+    load: null,
+  } as const
   return { status: statusOf({ ...nothing, services: [], disks: [] }), lines: [], reports: [] }
 }
 
@@ -281,9 +290,7 @@ export class FixturePage implements PageContent {
       seconds: report.seconds,
       passed: report.passed,
       by: report.run.startsWith('agent-') ? 'agent' : 'desk',
-      failed: report.levels.flatMap(({ cases }) =>
-        cases.filter(({ status }) => status === 'fail').map(({ subject, title }) => `${subject}: ${title}`),
-      ),
+      failed: failedCases(report.levels),
       levels: report.levels.map(({ level, cases, movements }) => ({
         level,
         passed: cases.every(({ status }) => status !== 'fail'),
