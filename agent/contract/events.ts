@@ -17,6 +17,8 @@ export type EventBody =
   | { type: 'waiting-for-desk'; what: string }
   | { type: 'report'; report: Report }
   | { type: 'status'; status: unknown }
+  /** Where the page of a host can be looked at; `lasts`: as long as this command runs. */
+  | { type: 'page'; url: string; lasts: boolean }
   | { type: 'note'; level: 'info' | 'warn'; message: string }
   | { type: 'run-finished'; outcome: 'done' | 'failed'; changed: number; seconds: number; error?: ErrorFacts }
 

@@ -31,7 +31,16 @@ export const NodeStatus = z.object({
   bootedAt: z.string(),
   hub: z.enum(['up', 'starting', 'degraded', 'down']),
   services: z.array(ServiceStatus),
-  agent: z.object({ pid: z.number(), startedAt: z.string(), residentBytes: z.number(), mirror: z.string() }).nullable(),
+  agent: z
+    .object({
+      pid: z.number(),
+      startedAt: z.string(),
+      residentBytes: z.number(),
+      mirror: z.string(),
+      /** `127.0.0.1:9470`; null when its port was taken. */
+      page: z.string().nullable().default(null),
+    })
+    .nullable(),
   store: z.object({ blobs: z.number(), bytes: z.number() }),
   validation: ValidationSummary.nullable(),
   nextValidationAt: z.string().nullable(),

@@ -18,6 +18,8 @@ export interface PortNeed {
   name: string
   port: number
   service: string
+  /** Things go on without it: taken, it is worth a warning. */
+  optional?: boolean
 }
 
 /** What a bundle and a profile ask of a host: the checks' thresholds, all of them data. */

@@ -40,15 +40,16 @@ export async function listContainers(run: RunCommand): Promise<ComposeContainer[
     .filter((line) => line !== '')
     .map((line) => {
       const [name = '', service = '', state = '', status = '', image = ''] = line.split('\t')
-      return {
-        name,
-        service,
-        state,
-        health: /\((?:health: )?(healthy|unhealthy|starting)\)/.exec(status)?.[1] ?? '',
-        exitCode: Number(/Exited \((\d+)\)/.exec(status)?.[1] ?? 0),
-        image,
-      }
+      return { name, service, state, ...readStatus(status), image }
     })
+}
+
+/** What Docker's words for people (`Up 2 minutes (healthy)`, `Exited (1) now`) say. */
+export function readStatus(status: string): Pick<ComposeContainer, 'health' | 'exitCode'> {
+  return {
+    health: /\((?:health: )?(healthy|unhealthy|starting)\)/.exec(status)?.[1] ?? '',
+    exitCode: Number(/Exited \((\d+)\)/.exec(status)?.[1] ?? 0),
+  }
 }
 
 /** The project's volumes: the hub's data. */

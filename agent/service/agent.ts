@@ -3,8 +3,10 @@ import { createServer } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
+import { pagePortOf } from '../contract/page.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { NodeStatus } from '../contract/status.ts'
+import { AgentPage } from '../page/agent-page.ts'
 import { type MirrorContent, serveMirror } from '../store/mirror.ts'
 import { reenter } from './reentry.ts'
 import { runChild, runValidation } from './validation-process.ts'
@@ -18,47 +20,77 @@ const LEVELS = ['services', 'ledger']
 interface Kept {
   bundle: Digest
   validateEverySeconds: number
+  pagePort: number
 }
 
 /**
- * The agent: keeps the store and its mirror, validates the hub on its interval, and answers `status` on a unix socket.
- * The socket takes one question and no orders. Runs until `signal`. It stays small (at most 70 MB resident) by loading
+ * The agent: keeps the store and its mirror, validates the hub on its interval, serves its page on the loopback, and
+ * answers `status` on a unix socket. The socket takes one question and no orders. Runs until `signal`. It stays small (at most 70 MB resident) by loading
  * nearly nothing: what needs libraries is done by child processes of the same executable.
  * @throws MojaboxError `not-installed`
  */
 export async function runAgent(signal: AbortSignal): Promise<void> {
-  await readKept()
+  const { pagePort } = await readKept()
   const startedAt = new Date().toISOString()
   const mirror = await serveMirror(lazyContent())
-  let nextValidationAt: string | null = null
+  const now = { nextValidationAt: null as string | null, validating: false }
+  const page = new AgentPage(
+    {
+      startedAt,
+      mirror: mirror.address,
+      nextValidationAt: () => now.nextValidationAt,
+      validating: () => now.validating,
+    },
+    (message) => process.stderr.write(`${message}\n`),
+  )
+  await page.keepOn(pagePort)
   const status = async (): Promise<NodeStatus> => ({
     ...(await observeApart(signal)),
-    agent: { pid: process.pid, startedAt, residentBytes: process.memoryUsage.rss(), mirror: mirror.address },
-    nextValidationAt,
+    agent: {
+      pid: process.pid,
+      startedAt,
+      residentBytes: process.memoryUsage.rss(),
+      mirror: mirror.address,
+      page: page.address,
+    },
+    nextValidationAt: now.nextValidationAt,
   })
   const close = await answerStatus(status)
+  const watching = page.watch.run(signal)
   try {
     await settled(status, signal)
     for (;;) {
-      await validate(signal)
+      now.validating = true
+      await validate(signal).finally(() => {
+        now.validating = false
+      })
       const validatedAt = Date.now()
-      await untilDue(validatedAt, signal, (dueAt) => {
-        nextValidationAt = new Date(dueAt).toISOString()
+      await page.watch.validated()
+      await untilDue(validatedAt, signal, async (dueAt, kept) => {
+        now.nextValidationAt = new Date(dueAt).toISOString()
+        await page.keepOn(kept.pagePort)
       })
     }
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
+    await page.close()
     await close()
     await mirror.close()
+    if (signal.aborted) await watching
   }
 }
 
 /** Waits for the next validation; a later install may change its interval meanwhile, so that is read again and again. */
-async function untilDue(sinceMs: number, signal: AbortSignal, tell: (dueAt: number) => void): Promise<void> {
+async function untilDue(
+  sinceMs: number,
+  signal: AbortSignal,
+  tell: (dueAt: number, kept: Kept) => Promise<void>,
+): Promise<void> {
   for (;;) {
-    const dueAt = sinceMs + (await readKept()).validateEverySeconds * 1000
-    tell(dueAt)
+    const kept = await readKept()
+    const dueAt = sinceMs + kept.validateEverySeconds * 1000
+    await tell(dueAt, kept)
     const leftMs = dueAt - Date.now()
     if (leftMs <= 0) return
     await delay(Math.min(leftMs, LOOK_EVERY_MS), undefined, { signal })
@@ -70,7 +102,8 @@ async function readKept(): Promise<Kept> {
   const text = await readFile(NODE_PATHS.node, 'utf8').catch(() => undefined)
   if (text === undefined) throw nothingToKeep()
   const { bundle, settings } = JSON.parse(text)
-  return { bundle, validateEverySeconds: Math.max(10, Number(settings?.validateEverySeconds) || 300) }
+  const validateEverySeconds = Math.max(10, Number(settings?.validateEverySeconds) || 300)
+  return { bundle, validateEverySeconds, pagePort: pagePortOf(settings?.ports) }
 }
 
 /** The store's content, loaded when somebody asks for it. */

@@ -1,5 +1,6 @@
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { CheckResult } from '../contract/check.ts'
+import { PAGE_PORT_NAME, pagePortOf } from '../contract/page.ts'
 import type { NodeBundle, RunCommand, Step } from '../contract/step.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
 import { planAgent } from '../deployments/agent-steps.ts'
@@ -41,7 +42,7 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   const { carried, own } = splitImages(rendered, deployment, bundle)
   const running = facts.docker?.running === true
   refuseAbsent(own, await presentImages(own, running))
-  const needs = requirementsOf(order, deployment, bundle, {
+  const needs = requirementsOf(withoutPage(order), deployment, bundle, {
     facts,
     images: carried,
     present: await presentImages(carried, running),
@@ -49,7 +50,13 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
     installing,
     storeBytes: await lackedBytes(store, deployment),
   })
-  const checks = runChecks(facts, needs, order.skipChecks)
+  const page = {
+    name: PAGE_PORT_NAME,
+    port: pagePortOf(order.settings.ports),
+    service: 'mojabox-agent',
+    optional: true,
+  }
+  const checks = runChecks(facts, { ...needs, ports: [...needs.ports, page] }, order.skipChecks)
   const steps = [
     ...planHub(order, deployment, rendered, { architecture, distribution, installDocker, carriedImages: carried }),
     ...planAgent(order, bundle.manifest),
@@ -79,6 +86,12 @@ function refuseAbsent(own: string[], present: string[]): void {
     needed: 'images that were built or loaded there before',
     next: `docker save ${first} | ssh HOST docker load   (or docker build on the host), then run the same command again`,
   })
+}
+
+/** The page is the agent's: a deployment does not know its port. */
+function withoutPage(order: WorkOrder): WorkOrder {
+  const { [PAGE_PORT_NAME]: _, ...ports } = order.settings.ports
+  return { ...order, settings: { ...order.settings, ports } }
 }
 
 async function presentImages(names: string[], running: boolean): Promise<string[]> {

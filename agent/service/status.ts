@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { MojaboxError } from '../../bundles/format/error.ts'
+import { LAST_VALIDATION } from '../contract/last-validation.ts'
 import type { NodeState } from '../contract/node-state.ts'
 import { NodeState as NodeStateSchema } from '../contract/node-state.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
@@ -8,9 +9,8 @@ import { NodeStatus, type ServiceStatus, ValidationSummary } from '../contract/s
 import type { RunCommand } from '../contract/step.ts'
 import { listContainers } from '../runtimes/compose.ts'
 import { Store } from '../store/store.ts'
-
-/** The file in the reports' folder that names the last validation. */
-export const LAST_VALIDATION = 'last.json'
+import { bootTime } from './boot-time.ts'
+import { hubState, serviceStatuses } from './hub-state.ts'
 
 /** What is installed here; undefined where nothing is. */
 export async function readNodeState(): Promise<NodeState | undefined> {
@@ -35,10 +35,9 @@ export async function requireNodeState(): Promise<NodeState> {
 /** The node's status as it can be seen without asking the agent. */
 export async function observeStatus(run: RunCommand, state: NodeState): Promise<NodeStatus> {
   const containers = await listContainers(run).catch(() => [])
-  const services = containers.map(({ service, state, health, image, exitCode }): ServiceStatus => {
-    return { service, state: state === 'exited' && exitCode === 0 ? 'completed' : state, health, image }
-  })
-  services.sort((left, right) => left.service.localeCompare(right.service))
+  const services = serviceStatuses(containers).map(
+    ({ service, state, health, image }): ServiceStatus => ({ service, state, health, image }),
+  )
   return {
     version: 1,
     site: state.site,
@@ -82,25 +81,6 @@ export async function askAgent(timeoutMs = 10_000): Promise<NodeStatus | undefin
   if (text === undefined) return undefined
   // An agent of another version says it otherwise: the look from here is as good.
   return NodeStatus.safeParse(parseJson(text)).data
-}
-
-function hubState(services: ServiceStatus[]): NodeStatus['hub'] {
-  const lasting = services.filter((service) => service.state !== 'completed')
-  const up = lasting.filter((service) => service.state === 'running' && ['', 'healthy'].includes(service.health))
-  if (lasting.length === 0 || up.length === 0)
-    return services.some((service) => service.health === 'starting') ? 'starting' : 'down'
-  if (up.length === lasting.length) return 'up'
-  return lasting.some((service) => service.health === 'starting') ? 'starting' : 'degraded'
-}
-
-/** When PID 1 started: in a container that is its own boot, not the machine's around it. See proc(5). */
-async function bootTime(): Promise<string> {
-  const CLOCK_TICKS_PER_SECOND = 100
-  const [machine, init] = await Promise.all([readFile('/proc/stat', 'utf8'), readFile('/proc/1/stat', 'utf8')])
-  const bootSeconds = Number(/^btime (\d+)$/m.exec(machine)?.[1] ?? 0)
-  // The 22nd field; the second one, a name in brackets, may hold blanks.
-  const startTicks = Number(init.slice(init.lastIndexOf(')') + 2).split(' ')[19] ?? 0)
-  return new Date((bootSeconds + startTicks / CLOCK_TICKS_PER_SECOND) * 1000).toISOString()
 }
 
 async function storeSize(): Promise<{ blobs: number; bytes: number }> {

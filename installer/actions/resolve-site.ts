@@ -5,7 +5,7 @@ import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Io } from '../cli/io.ts'
 import { DEFAULT_SITE_FILE, type SiteOptions } from '../cli/site-options.ts'
 import { openHostKeys, pinPathOf, type UnknownKey } from '../fleet/host-keys.ts'
-import { reachHost } from '../fleet/reach-host.ts'
+import { connectHost, reachHost } from '../fleet/reach-host.ts'
 import { loadSite } from '../site/load-site.ts'
 import { createSecrets, type SecretQuestion } from '../site/secret.ts'
 import type { Site } from '../site/site.ts'
@@ -52,8 +52,19 @@ export async function resolveSite(options: SiteOptions, io: Io): Promise<Resolve
   return { site: { ...site, ...overrides }, folder }
 }
 
-/** How this site's hosts are reached: keys, secrets and pins, asking on a terminal only. */
-export async function reachOf({ folder }: ResolvedSite, options: SiteOptions, io: Io): Promise<Reach> {
+/** How this site's hosts are reached as root: keys, secrets and pins, asking on a terminal only. */
+export async function reachOf(resolved: ResolvedSite, options: SiteOptions, io: Io): Promise<Reach> {
+  const around = await surroundings(resolved, options, io)
+  return (host, signal) => reachHost(host, { ...around, signal })
+}
+
+/** The same without root's rights: as the user that the site names, for what every user may look at. */
+export async function reachAsUserOf(resolved: ResolvedSite, options: SiteOptions, io: Io): Promise<Reach> {
+  const around = await surroundings(resolved, options, io)
+  return (host, signal) => connectHost(host, { ...around, signal })
+}
+
+async function surroundings({ folder }: ResolvedSite, options: SiteOptions, io: Io) {
   const ask = io.canAsk && !options.json
   const askKey = async (key: UnknownKey) => (await createPrompter(io)).askKey(key)
   const askSecret = async (question: SecretQuestion) => (await createPrompter(io)).askSecret(question)
@@ -66,7 +77,7 @@ export async function reachOf({ folder }: ResolvedSite, options: SiteOptions, io
     readFile: (path) => readFile(path, 'utf8'),
     ask: ask ? askSecret : undefined,
   })
-  return (host, signal) => reachHost(host, { hostKeys, secrets, signal, env: io.env })
+  return { hostKeys, secrets, env: io.env }
 }
 
 function exists(path: string): Promise<boolean> {

@@ -13,7 +13,7 @@ import type { Host, Site } from '../site/site.ts'
 
 type RunFinished = Extract<Event, { type: 'run-finished' }>
 
-/** One way to a host, as root. */
+/** One way to a host. */
 export type Reach = (host: Host, signal: AbortSignal) => Promise<Connection>
 
 export interface SiteRun {

@@ -41,6 +41,14 @@ export function addNodeCommand(program: Command, io: Io): void {
     })
 
   node
+    .command('page')
+    .description('one connection to the page of this node, over stdin and stdout')
+    .action(async () => {
+      const { relayPage } = await import('../../agent/service/page-relay.ts')
+      await relayPage(process.stdin, process.stdout)
+    })
+
+  node
     .command('status')
     .description('what can be seen of the hub here, as JSON')
     .action(async () => {

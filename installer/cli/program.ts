@@ -8,6 +8,7 @@ import { addCompletionCommand } from './completion.ts'
 import { addInstallCommand } from './install.ts'
 import type { Io } from './io.ts'
 import { addAgentCommand, addNodeCommand } from './node.ts'
+import { addOpenCommand } from './open.ts'
 import { addPlanCommand } from './plan.ts'
 import { addStatusCommand } from './status.ts'
 import { addUninstallCommand } from './uninstall.ts'
@@ -19,6 +20,7 @@ const COMMANDS: Record<string, (program: Command, io: Io) => void> = {
   plan: addPlanCommand,
   install: addInstallCommand,
   status: addStatusCommand,
+  open: addOpenCommand,
   validate: addValidateCommand,
   uninstall: addUninstallCommand,
   bundle: addBundleCommand,

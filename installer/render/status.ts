@@ -58,7 +58,7 @@ function validationLines({ validation, nextValidationAt }: NodeStatus, { marks, 
 
 function agentLine({ agent, store }: NodeStatus): string {
   const kept = `store: ${store.blobs} blobs, ${size(store.bytes)}`
-  return agent
-    ? `agent: since ${agent.startedAt}, ${size(agent.residentBytes)} resident; ${kept}`
-    : `agent: does not answer; ${kept}`
+  if (!agent) return `agent: does not answer; ${kept}`
+  const page = agent.page ? `page: http://${agent.page}/ on the host; \`mojabox open\` from a desk` : 'page: none'
+  return `agent: since ${agent.startedAt}, ${size(agent.residentBytes)} resident; ${kept}\n${page}`
 }

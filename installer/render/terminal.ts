@@ -74,6 +74,11 @@ export class TerminalReader implements Reader {
         this.end()
         this.#io.stdout(renderStatus(event.status as NodeStatus, this.#look))
         break
+      case 'page':
+        this.end()
+        this.#io.stdout(`${event.url}\n`)
+        if (event.lasts) this.#line(event, 'open this address in a browser; Ctrl-C ends it')
+        break
       case 'run-finished':
         this.#finished(event)
         break

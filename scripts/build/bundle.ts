@@ -1,5 +1,6 @@
 import { basename, relative } from 'node:path'
 import { build, formatMessages, type Plugin, transform } from 'esbuild'
+import { withAssets } from './assets.ts'
 
 /** The application as scripts for `chunks.ts`, and the files they were made from. */
 export interface AppScripts {
@@ -34,7 +35,7 @@ export async function bundleApp(entryPath: string, rootPath: string): Promise<Ap
     },
     // The entry with its WebAssembly inside the script instead of in a file beside it.
     alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
-    plugins: [withoutAddons, withoutDiskRequire],
+    plugins: [withAssets, withoutAddons, withoutDiskRequire],
   })
   for (const text of await formatMessages(result.warnings, { kind: 'warning' })) process.stderr.write(text)
   const { inputs, outputs } = result.metafile

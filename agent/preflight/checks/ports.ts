@@ -20,7 +20,8 @@ export const ports: Check = {
       return holder ? [{ need, holder }] : []
     })
     if (clashes.length === 0) return pass(needs.length === 0 ? 'none needed' : 'all free', needed)
-    return fail(
+    const tell = clashes.every(({ need }) => need.optional) ? warn : fail
+    return tell(
       clashes.map(({ need, holder }) => `${need.port} (${need.name}) is held by ${holderText(holder)}`).join('; '),
       `free on 127.0.0.1: ${clashes.map(({ need }) => need.port).join(', ')}`,
       fixText(clashes),

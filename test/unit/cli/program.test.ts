@@ -16,7 +16,7 @@ async function mojabox(...argv: string[]) {
   return { code, out: io.out, err: io.err }
 }
 
-const COMMANDS = ['check', 'plan', 'install', 'status', 'validate', 'uninstall', 'bundle', 'completion']
+const COMMANDS = ['check', 'plan', 'install', 'status', 'open', 'validate', 'uninstall', 'bundle', 'completion']
 
 describe('mojabox', () => {
   it.each(['--help', 'help'])('lists its commands with %s', async (word) => {
