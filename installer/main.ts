@@ -27,6 +27,7 @@ run(process.argv.slice(2), {
   canAsk: process.stdin.isTTY === true && process.stderr.isTTY === true,
   columns: process.stderr.columns ?? 80,
   env: process.env,
+  terminal: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, type: process.env.TERM ?? 'dumb' },
   signal: stop.signal,
 }).then(
   (code) => exitOnceWritten(code),

@@ -67,7 +67,7 @@ export async function reachOf({ folder }: ResolvedSite, options: SiteOptions, io
   return (host, signal) => reachHost(host, { hostKeys, secrets, signal, env: io.env })
 }
 
-function exists(path: string): Promise<boolean> {
+export function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,

@@ -1,3 +1,5 @@
+import type { Terminal } from '../fleet/connection.ts'
+
 /** What a command may write to; only `render/` formats for it. */
 export interface Io {
   stdout(text: string): void
@@ -9,6 +11,8 @@ export interface Io {
   /** Width of the terminal in columns; 80 when unknown. */
   columns: number
   env: NodeJS.ProcessEnv
+  /** The three streams as they are: for commands that hand another program's words through, byte for byte. */
+  terminal: Terminal
   /** Aborted by the first Ctrl-C (or SIGTERM). */
   signal: AbortSignal
 }

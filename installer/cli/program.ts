@@ -4,9 +4,13 @@ import { VERSION } from '../../bundles/format/version.ts'
 import { renderError } from '../render/error.ts'
 import { addBundleCommand } from './bundle.ts'
 import { addCheckCommand } from './check.ts'
+import { CommandEnded } from './command-ended.ts'
 import { addCompletionCommand } from './completion.ts'
+import { addEnvCommand } from './env.ts'
+import { addExecCommand } from './exec.ts'
 import { addInstallCommand } from './install.ts'
 import type { Io } from './io.ts'
+import { addLogsCommand } from './logs.ts'
 import { addAgentCommand, addNodeCommand } from './node.ts'
 import { addPlanCommand } from './plan.ts'
 import { addStatusCommand } from './status.ts'
@@ -20,6 +24,9 @@ const COMMANDS: Record<string, (program: Command, io: Io) => void> = {
   install: addInstallCommand,
   status: addStatusCommand,
   validate: addValidateCommand,
+  logs: addLogsCommand,
+  exec: addExecCommand,
+  env: addEnvCommand,
   uninstall: addUninstallCommand,
   bundle: addBundleCommand,
   completion: addCompletionCommand,
@@ -40,6 +47,7 @@ export async function run(argv: string[], io: Io): Promise<number> {
     await program.parseAsync(argv, { from: 'user' })
     return 0
   } catch (error) {
+    if (error instanceof CommandEnded) return error.code
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES.usage
     const facts = factsOf(error)
     io.stderr(renderError(facts))

@@ -43,3 +43,8 @@ export function addSiteOptions(command: Command): Command {
 export function again(value: string, earlier: string[] = []): string[] {
   return [...earlier, value]
 }
+
+/** For commands that work on one host of several. */
+export function addHostChoice(command: Command): Command {
+  return command.option('--on <NAME>', 'the host, by its name in the site, where it has several')
+}

@@ -1,4 +1,16 @@
+import { PassThrough } from 'node:stream'
 import type { Io } from '../../../installer/cli/io.ts'
+
+/** Streams that lead nowhere. */
+function fakeTerminal(): Io['terminal'] {
+  const stream = () => new PassThrough() as unknown
+  return {
+    stdin: stream() as NodeJS.ReadStream,
+    stdout: stream() as NodeJS.WriteStream,
+    stderr: stream() as NodeJS.WriteStream,
+    type: 'xterm',
+  }
+}
 
 /** What a command wrote, on a terminal or not. */
 export class FakeIo implements Io {
@@ -8,6 +20,7 @@ export class FakeIo implements Io {
   canAsk = false
   columns = 80
   env: NodeJS.ProcessEnv = { LANG: 'en_US.UTF-8', TERM: 'xterm-256color' }
+  readonly terminal = fakeTerminal()
   readonly stop = new AbortController()
   readonly signal = this.stop.signal
 

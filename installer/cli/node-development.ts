@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import type { Command } from 'commander'
+import type { NodeAnswer } from '../../agent/contract/node-answer.ts'
+import type { RunCommand } from '../../agent/contract/step.ts'
+import { EXIT_CODES, factsOf } from '../../bundles/format/error.ts'
+import { CommandEnded } from './command-ended.ts'
+import type { Io } from './io.ts'
+import { again } from './site-options.ts'
+
+interface LogsOptions {
+  service?: string[]
+  follow?: boolean
+  tail: string
+  since?: string
+}
+
+/** What `logs`, `exec` and `env` of the desk call on a node; not for people. */
+export function addNodeDevelopmentCommands(node: Command, io: Io): void {
+  node
+    .command('logs')
+    .option('--service <NAME>', '', again)
+    .option('--follow')
+    .requiredOption('--tail <N>')
+    .option('--since <TIME>')
+    .description('what services wrote, one JSON object a line')
+    .action((options: LogsOptions) =>
+      answering(io, async (run, tell, signal) => {
+        const { readLogs } = await import('../../agent/development/logs.ts')
+        const { service = [], follow = false, tail, since } = options
+        await readLogs(run, { services: service, follow, tail, since }, tell, signal)
+      }),
+    )
+
+  node
+    .command('surroundings')
+    .argument('[service]')
+    .description('what the services work with, as JSON: holds secrets')
+    .action((service: string | undefined) =>
+      answering(io, async (run, tell) => {
+        const { readSurroundings } = await import('../../agent/development/surroundings.ts')
+        await tell(await readSurroundings(run, service))
+      }),
+    )
+
+  node
+    .command('exec')
+    .option('--tty')
+    .argument('<service>')
+    .argument('<command...>')
+    .description('run a command in a service, with the streams of this one')
+    .action(async (service: string, argv: string[], options: { tty?: boolean }) => {
+      const { requireNodeState } = await import('../../agent/service/status.ts')
+      const { execInService } = await import('../../agent/development/exec.ts')
+      const { createRunCommand } = await import('../../agent/runtimes/command.ts')
+      await requireNodeState()
+      throw new CommandEnded(await execInService(createRunCommand(), service, argv, options.tty === true))
+    })
+}
+
+type Tell = (answer: NodeAnswer) => Promise<void>
+
+/**
+ * One JSON object a line, a failure too; done when the desk hangs up (its end of stdin), as over SSH no signal may come
+ * through.
+ */
+async function answering(
+  io: Io,
+  work: (run: RunCommand, tell: Tell, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { requireNodeState } = await import('../../agent/service/status.ts')
+  const { createRunCommand } = await import('../../agent/runtimes/command.ts')
+  const { stdin, stdout } = io.terminal
+  const hungUp = new AbortController()
+  const hangUp = () => hungUp.abort()
+  stdin.on('end', hangUp).on('error', hangUp).resume()
+  stdout.on('error', hangUp)
+  const signal = AbortSignal.any([io.signal, hungUp.signal])
+  const tell: Tell = async (answer) => {
+    if (signal.aborted || stdout.write(`${JSON.stringify(answer)}\n`)) return
+    await once(stdout, 'drain', { signal }).catch(() => {})
+  }
+  try {
+    await requireNodeState()
+    await work(createRunCommand(), tell, signal)
+  } catch (error) {
+    if (hungUp.signal.aborted) return
+    const facts = factsOf(error)
+    await tell({ type: 'failed', error: facts })
+    throw new CommandEnded(EXIT_CODES[facts.kind])
+  }
+}
