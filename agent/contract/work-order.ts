@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Digest } from '../../bundles/format/manifest.ts'
 
-export const VERBS = ['check', 'plan', 'install', 'validate', 'status', 'uninstall'] as const
+export const VERBS = ['check', 'plan', 'install', 'validate', 'status', 'reset-data', 'uninstall'] as const
 
 /** What a site may set for a deployment; carried whole to the node. No secrets, only references. */
 export const Settings = z.strictObject({

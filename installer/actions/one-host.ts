@@ -11,11 +11,11 @@ export interface OneHostOptions extends SiteOptions {
   on?: string
 }
 
-/** The site that the options name; on a node, without any, the node itself. @throws MojaboxError kind usage */
-export async function siteOrHere(options: SiteOptions, io: Io): Promise<ResolvedSite> {
+/** The options as they are; on a node, where they name no site, those of the node itself. */
+export async function siteOrThisNode<O extends SiteOptions>(options: O): Promise<O> {
   const named = options.file !== undefined || options.host !== undefined || (await exists(DEFAULT_SITE_FILE))
-  if (named || !(await readNodeState().catch(() => undefined))) return resolveSite(options, io)
-  return resolveSite({ ...options, host: [LOCAL] }, io)
+  if (named || !(await readNodeState().catch(() => undefined))) return options
+  return { ...options, host: [LOCAL] }
 }
 
 /** A site's one host, or the one that `--on` names. @throws MojaboxError `host-choice` */
@@ -40,7 +40,7 @@ export async function onOneHost<T>(
   io: Io,
   work: (connection: Connection, host: Host, resolved: ResolvedSite) => Promise<T>,
 ): Promise<T> {
-  const resolved = await siteOrHere(options, io)
+  const resolved = await resolveSite(await siteOrThisNode(options), io)
   const host = chooseHost(resolved.site.hosts, options.on)
   const reach = await reachOf(resolved, options, io)
   const connection = await reach(host, io.signal)

@@ -5,8 +5,8 @@ import type { SiteOptions } from '../cli/site-options.ts'
 import { eachHost, outcomeError } from '../fleet/each-host.ts'
 import { logLineRenderer } from '../render/log-line.ts'
 import { askNode } from './ask-node.ts'
-import { siteOrHere } from './one-host.ts'
-import { reachOf } from './resolve-site.ts'
+import { siteOrThisNode } from './one-host.ts'
+import { reachOf, resolveSite } from './resolve-site.ts'
 
 export interface LogsOptions extends SiteOptions {
   follow?: boolean
@@ -16,7 +16,7 @@ export interface LogsOptions extends SiteOptions {
 
 /** The services' words of every host of the site; each host in order of time. @throws MojaboxError */
 export async function showLogs(services: string[], options: LogsOptions, io: Io): Promise<void> {
-  const resolved = await siteOrHere(options, io)
+  const resolved = await resolveSite(await siteOrThisNode(options), io)
   const args = logArguments(services, options)
   const { hosts, parallel } = resolved.site
   const render = logLineRenderer(io, { hosts: hosts.length > 1, json: options.json === true })

@@ -13,6 +13,7 @@ import type { Io } from './io.ts'
 import { addLogsCommand } from './logs.ts'
 import { addAgentCommand, addNodeCommand } from './node.ts'
 import { addPlanCommand } from './plan.ts'
+import { addResetDataCommand } from './reset-data.ts'
 import { addStatusCommand } from './status.ts'
 import { addUninstallCommand } from './uninstall.ts'
 import { addValidateCommand } from './validate.ts'
@@ -27,6 +28,7 @@ const COMMANDS: Record<string, (program: Command, io: Io) => void> = {
   logs: addLogsCommand,
   exec: addExecCommand,
   env: addEnvCommand,
+  'reset-data': addResetDataCommand,
   uninstall: addUninstallCommand,
   bundle: addBundleCommand,
   completion: addCompletionCommand,

@@ -10,6 +10,13 @@ export async function askKey(key: UnknownKey): Promise<boolean> {
   return accepted
 }
 
+/** Asks before something that cannot be undone. */
+export async function askYes(message: string): Promise<boolean> {
+  const { default: inquirer } = await import('inquirer')
+  const { accepted } = await answered(inquirer.prompt([{ type: 'confirm', name: 'accepted', message, default: false }]))
+  return accepted
+}
+
 const WHAT: Record<SecretQuestion['what'], string> = {
   passphrase: 'Passphrase of',
   password: 'Password of',
