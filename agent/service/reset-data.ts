@@ -1,15 +1,19 @@
 import type { Emit } from '../contract/events.ts'
 import type { Step, StepContext } from '../contract/step.ts'
-import type { WorkOrder } from '../contract/work-order.ts'
 import type { Handlers } from '../engine/engine.ts'
-import { readNodeState } from './status.ts'
+import type { Journal } from '../engine/journal.ts'
 
-/** The order for what is installed here, whatever the desk's site says: same bundle, profile and settings. */
-export async function orderAsInstalled(order: WorkOrder): Promise<WorkOrder> {
-  const state = await readNodeState()
-  if (!state) return order
-  const { bundle, deployment, profile, settings } = state
-  return { ...order, bundle, deployment, profile, settings, deleteData: true }
+/**
+ * The steps that make the data, as they were last applied here: from the first services on. The journal has them whole, so
+ * that no bundle is needed, and the site at the desk does not matter.
+ */
+export function dataSteps(journal: Pick<Journal, 'applied'>): Step[] {
+  const steps = journal
+    .applied()
+    .filter(({ kept }) => !kept)
+    .map(({ step }) => step)
+  const first = steps.findIndex(({ kind }) => kind === 'compose')
+  return first < 0 ? [] : steps.slice(first)
 }
 
 /**
@@ -28,7 +32,8 @@ export async function removeData(
   const startedAt = Date.now()
   emit({ type: 'step-started', id, title, index: 0, count: 1 })
   for (const step of steps.filter(({ kind }) => kind === 'compose').reverse()) {
-    const stepContext = context(step)
+    const given = context(step)
+    const stepContext = { ...given, order: { ...given.order, deleteData: true } }
     stepContext.signal.throwIfAborted()
     await handlers(step.kind).undo?.(stepContext, step.params, null)
   }

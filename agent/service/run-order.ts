@@ -20,7 +20,7 @@ import { forgetNode } from './forget-node.ts'
 import type { Hello } from './greeting.ts'
 import { prepareInstall } from './prepare-install.ts'
 import { reenter } from './reentry.ts'
-import { orderAsInstalled, removeData } from './reset-data.ts'
+import { dataSteps, removeData } from './reset-data.ts'
 import { askAgent, observeStatus, requireNodeState } from './status.ts'
 import { loadReport, saveReport, validateApart } from './validation.ts'
 import { failUnlessPassed } from './verdict.ts'
@@ -65,13 +65,12 @@ export async function runOrder(hello: Hello, link: DeskLink, signal: AbortSignal
 }
 
 async function begin(
-  given: WorkOrder,
+  order: WorkOrder,
   link: DeskLink,
   emit: Emit,
   signal: AbortSignal,
   deskTimeMs: () => number,
 ): Promise<Run> {
-  const order = given.verb === 'reset-data' ? await orderAsInstalled(given) : given
   const store = new Store(NODE_PATHS.store)
   const arrivals = new Arrivals(store, link.fetch, signal)
   const bundle = order.bundle && (await openNodeBundle(store, link.fetch, order.bundle, signal))
@@ -156,7 +155,7 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
 
   async 'reset-data'(run) {
     await requireInstalled(run)
-    const { steps } = await prepare(run)
+    const steps = dataSteps(run.journal)
     await removeData(steps, handlerOf, run.context, run.emit)
     const changed = await applySteps(steps, handlerOf, run.context, run.journal, run.emit)
     const report = await validateApart(reenter, run.order.levels, run.order.run, run.signal)
