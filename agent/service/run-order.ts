@@ -8,6 +8,7 @@ import { NODE_PATHS } from '../contract/paths.ts'
 import type { Report } from '../contract/report.ts'
 import type { NodeBundle, RunCommand, Step, StepContext } from '../contract/step.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
+import { clearPlaces } from '../development/place.ts'
 import { applySteps, planSteps, undoSteps } from '../engine/engine.ts'
 import { Journal } from '../engine/journal.ts'
 import { handlerOf } from '../engine/steps/registry.ts'
@@ -129,6 +130,7 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
       await leaveAsFound(run)
       refuseFailed(checks)
     }
+    await clearPlaces(run.command)
     const changed = await applySteps(steps, handlerOf, run.context, run.journal, run.emit)
     const about = { checks, skippedChecks: run.order.skipChecks }
     const recent = changed === 0 && settled ? await recentReport(run) : undefined
@@ -155,6 +157,7 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
 
   async 'reset-data'(run) {
     await requireInstalled(run)
+    await clearPlaces(run.command)
     const steps = dataSteps(run.journal)
     await removeData(steps, handlerOf, run.context, run.emit)
     const changed = await applySteps(steps, handlerOf, run.context, run.journal, run.emit)
@@ -165,6 +168,7 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
   },
 
   async uninstall(run) {
+    await clearPlaces(run.command)
     const undone = await undoSteps(handlerOf, run.context, run.journal, run.emit)
     await forgetNode(run.journal.applied().length > 0)
     return undone

@@ -43,6 +43,20 @@ export function addNodeDevelopmentCommands(node: Command, io: Io): void {
     )
 
   node
+    .command('dev')
+    .argument('<service>')
+    .argument('<path>')
+    .option('--debug <PORT>')
+    .description('run a checkout in a service’s place until stdin ends')
+    .action((service: string, path: string, options: { debug?: string }) =>
+      answering(io, async (run, tell, signal) => {
+        const { develop } = await import('../../agent/development/develop.ts')
+        const debugPort = options.debug === undefined ? undefined : Number(options.debug)
+        await develop(run, { service, path, debugPort }, tell, signal)
+      }),
+    )
+
+  node
     .command('exec')
     .option('--tty')
     .argument('<service>')
@@ -51,9 +65,12 @@ export function addNodeDevelopmentCommands(node: Command, io: Io): void {
     .action(async (service: string, argv: string[], options: { tty?: boolean }) => {
       const { requireNodeState } = await import('../../agent/service/status.ts')
       const { execInService } = await import('../../agent/development/exec.ts')
+      const { recoverPlaces } = await import('../../agent/development/place.ts')
       const { createRunCommand } = await import('../../agent/runtimes/command.ts')
       await requireNodeState()
-      throw new CommandEnded(await execInService(createRunCommand(), service, argv, options.tty === true))
+      const run = createRunCommand()
+      await recoverPlaces(run)
+      throw new CommandEnded(await execInService(run, service, argv, options.tty === true))
     })
 }
 
@@ -69,21 +86,27 @@ async function answering(
 ): Promise<void> {
   const { requireNodeState } = await import('../../agent/service/status.ts')
   const { createRunCommand } = await import('../../agent/runtimes/command.ts')
+  const { recoverPlaces } = await import('../../agent/development/place.ts')
   const { stdin, stdout } = io.terminal
   const hungUp = new AbortController()
+  const deaf = new AbortController()
   const hangUp = () => hungUp.abort()
   stdin.on('end', hangUp).on('error', hangUp).resume()
-  stdout.on('error', hangUp)
-  const signal = AbortSignal.any([io.signal, hungUp.signal])
+  stdout.on('error', () => {
+    deaf.abort()
+    hangUp()
+  })
   const tell: Tell = async (answer) => {
-    if (signal.aborted || stdout.write(`${JSON.stringify(answer)}\n`)) return
-    await once(stdout, 'drain', { signal }).catch(() => {})
+    if (deaf.signal.aborted || stdout.write(`${JSON.stringify(answer)}\n`)) return
+    await once(stdout, 'drain', { signal: deaf.signal }).catch(() => {})
   }
   try {
     await requireNodeState()
-    await work(createRunCommand(), tell, signal)
+    const run = createRunCommand()
+    for (const service of await recoverPlaces(run))
+      await tell({ type: 'development', state: 'restored', service, message: 'an earlier `mojabox dev` was cut' })
+    await work(run, tell, AbortSignal.any([io.signal, hungUp.signal]))
   } catch (error) {
-    if (hungUp.signal.aborted) return
     const facts = factsOf(error)
     await tell({ type: 'failed', error: facts })
     throw new CommandEnded(EXIT_CODES[facts.kind])

@@ -6,6 +6,7 @@ import { addBundleCommand } from './bundle.ts'
 import { addCheckCommand } from './check.ts'
 import { CommandEnded } from './command-ended.ts'
 import { addCompletionCommand } from './completion.ts'
+import { addDevCommand } from './dev.ts'
 import { addEnvCommand } from './env.ts'
 import { addExecCommand } from './exec.ts'
 import { addInstallCommand } from './install.ts'
@@ -28,6 +29,7 @@ const COMMANDS: Record<string, (program: Command, io: Io) => void> = {
   logs: addLogsCommand,
   exec: addExecCommand,
   env: addEnvCommand,
+  dev: addDevCommand,
   'reset-data': addResetDataCommand,
   uninstall: addUninstallCommand,
   bundle: addBundleCommand,
