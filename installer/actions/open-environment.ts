@@ -8,7 +8,8 @@ import { openRelay, type Relay } from '../fleet/relay.ts'
 import { askNode } from './ask-node.ts'
 
 export interface OpenEnvironment extends Environment {
-  endpoints: Endpoint[]
+  /** Of the service that was asked for. */
+  image: string | undefined
   close(): void
 }
 
@@ -36,7 +37,7 @@ export async function openEnvironment(
       const relay = relays.get(key(endpoint))
       return relay ? { host: '127.0.0.1', port: relay.port } : { host: endpoint.nodeHost, port: endpoint.nodePort }
     })
-    return { ...environment, endpoints: surroundings.endpoints, close }
+    return { ...environment, image: surroundings.service?.image, close }
   } catch (error) {
     close()
     throw error

@@ -16,6 +16,7 @@ import { addAgentCommand, addNodeCommand } from './node.ts'
 import { addPlanCommand } from './plan.ts'
 import { addResetDataCommand } from './reset-data.ts'
 import { addStatusCommand } from './status.ts'
+import { addTestCommand } from './test.ts'
 import { addUninstallCommand } from './uninstall.ts'
 import { addValidateCommand } from './validate.ts'
 
@@ -30,6 +31,7 @@ const COMMANDS: Record<string, (program: Command, io: Io) => void> = {
   exec: addExecCommand,
   env: addEnvCommand,
   dev: addDevCommand,
+  test: addTestCommand,
   'reset-data': addResetDataCommand,
   uninstall: addUninstallCommand,
   bundle: addBundleCommand,
