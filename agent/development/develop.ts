@@ -15,7 +15,7 @@ import { type ImageView, refuseDependencies, viewImage } from './image-view.ts'
 import { linesOf } from './lines.ts'
 import { readLogs } from './logs.ts'
 import { overrideOf } from './override.ts'
-import { overridePath, putBack, requireFreePlace, writeMark } from './place.ts'
+import { overridePath, putBack, requireFreePlace, writeMark, writeOverride } from './place.ts'
 import { listServices, requireService } from './services.ts'
 
 export interface DevelopRequest {
@@ -60,7 +60,9 @@ export async function develop(
   const view = await viewImage(run, released.image, checkout)
   refuseUnbuilt(checkout, view)
   const parts = { ...released, service, checkout, view, debugPort: request.debugPort }
-  await writeMark({ service, checkout: checkout.path, pid: process.pid, folder }, overrideOf(parts))
+  const mark = { service, checkout: checkout.path, pid: process.pid, watchPid: 0, folder }
+  await writeOverride(service, overrideOf(parts))
+  await writeMark(mark)
   const compose = (...words: string[]) => composeArgv(folder, '-f', overridePath(service), ...words)
   let failure: unknown
   try {
@@ -69,7 +71,8 @@ export async function develop(
     if (!signal.aborted) {
       await say('starting', 'in its place')
       await run(compose('up', '--detach', '--no-deps', '--no-build', '--pull', 'never', service))
-      await watch(compose('watch', '--no-up', service), request, run, tell, signal)
+      const begun = (watchPid: number) => writeMark({ ...mark, watchPid })
+      await watch(compose('watch', '--no-up', service), request, { run, tell, signal, begun })
     }
   } catch (error) {
     failure = error
@@ -126,16 +129,22 @@ async function build(run: RunCommand, argv: string[], view: ImageView): Promise<
   }
 }
 
+interface WatchContext {
+  run: RunCommand
+  tell: Tell
+  signal: AbortSignal
+  begun(pid: number): Promise<void>
+}
+
 async function watch(
   argv: string[],
   { service, path, debugPort }: DevelopRequest,
-  run: RunCommand,
-  tell: Tell,
-  signal: AbortSignal,
+  { run, tell, signal, begun }: WatchContext,
 ): Promise<void> {
   const [program = '', ...words] = argv
   const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const ended = once(child, 'close')
+  await begun(child.pid ?? 0)
   const stop = AbortSignal.any([signal, abortAt(ended)])
   const debug = debugPort === undefined ? '' : `; debugger on 127.0.0.1:${debugPort}`
   await tell({ type: 'development', state: 'watching', service, message: `${path} is followed${debug}` })

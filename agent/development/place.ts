@@ -12,7 +12,14 @@ import { DEVELOPMENT_LABEL, developmentImage } from './override.ts'
 const FOLDER = join(NODE_PATHS.root, 'development')
 const WAIT_SECONDS = 180
 
-const Mark = z.object({ service: z.string(), checkout: z.string(), pid: z.number(), folder: z.string() })
+const Mark = z.object({
+  service: z.string(),
+  checkout: z.string(),
+  pid: z.number(),
+  /** Of `docker compose watch`, which outlives a killed command; 0 before it is begun. */
+  watchPid: z.number(),
+  folder: z.string(),
+})
 /** A checkout is in this service's place, put there by that process. */
 export type Mark = z.infer<typeof Mark>
 
@@ -21,9 +28,12 @@ export function overridePath(service: string): string {
   return join(FOLDER, `${service}.yaml`)
 }
 
-export async function writeMark(mark: Mark, override: string): Promise<void> {
+export async function writeOverride(service: string, text: string): Promise<void> {
   await mkdir(FOLDER, { recursive: true, mode: 0o700 })
-  await writeFileAtomic(overridePath(mark.service), override, { mode: 0o600 })
+  await writeFileAtomic(overridePath(service), text, { mode: 0o600 })
+}
+
+export async function writeMark(mark: Mark): Promise<void> {
   await writeFileAtomic(join(FOLDER, `${mark.service}.json`), JSON.stringify(mark), { mode: 0o600 })
 }
 
@@ -53,7 +63,10 @@ async function forget(run: RunCommand, service: string): Promise<void> {
  */
 export async function recoverPlaces(run: RunCommand): Promise<string[]> {
   const cut = await marksThat(async (mark) => !(await lives(mark)))
-  for (const mark of cut) await putBack(run, mark)
+  for (const mark of cut) {
+    await endWatch(mark)
+    await putBack(run, mark)
+  }
   return cut.map(({ service }) => service)
 }
 
@@ -65,7 +78,10 @@ export async function recoverPlaces(run: RunCommand): Promise<string[]> {
 export async function clearPlaces(run: RunCommand): Promise<void> {
   const [live] = await marksThat(lives)
   if (live) throw developmentOn(live)
-  for (const { service } of await readMarks()) await forget(run, service)
+  for (const mark of await readMarks()) {
+    await endWatch(mark)
+    await forget(run, mark.service)
+  }
 }
 
 /** @throws MojaboxError `development-on` while a live command has a checkout in this service's place */
@@ -82,8 +98,18 @@ async function marksThat(fits: (mark: Mark) => Promise<boolean>): Promise<Mark[]
 
 /** Process numbers come again: it must also be the same command. */
 async function lives({ pid, service }: Mark): Promise<boolean> {
-  const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
+  const words = await wordsOf(pid)
   return words.includes('dev') && words.includes(service)
+}
+
+async function endWatch({ watchPid, service }: Mark): Promise<void> {
+  const words = await wordsOf(watchPid)
+  if (words.includes('watch') && words.includes(service)) process.kill(watchPid, 'SIGKILL')
+}
+
+/** The command line of a process; none when it is gone. */
+async function wordsOf(pid: number): Promise<string[]> {
+  return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
 }
 
 function developmentOn({ service, checkout, pid }: Mark): MojaboxError {

@@ -35,7 +35,12 @@ export async function runVerb(verb: WorkOrder['verb'], options: VerbOptions, io:
   ])
   if (NEEDS_BUNDLE.includes(verb) && options.host && !options.bundle) throw bundleMissing(verb)
   await refuseUnknownChecks([...(options.skipCheck ?? []), ...resolved.site.skipChecks])
-  const reader = createReader(io, { json: options.json === true, hosts: resolved.site.hosts.length, verb })
+  const reader = createReader(io, {
+    json: options.json === true,
+    quiet: options.quiet === true,
+    hosts: resolved.site.hosts.length,
+    verb,
+  })
   const bundle = NEEDS_BUNDLE.includes(verb) ? await verifiedBundle(resolved, io, options) : undefined
   const statuses: NodeStatus[] = []
   const reports: Extract<Event, { type: 'report' }>[] = []
@@ -90,7 +95,10 @@ function bundleMissing(verb: string): MojaboxError {
 /** Verified whole before anything is sent; what was verified before and has not changed since is not read again. */
 async function verifiedBundle({ site }: ResolvedSite, io: Io, options: VerbOptions): Promise<OpenBundle> {
   const { openVerified } = await import('./open-verified.ts')
-  const bundle = await openVerified(resolve(site.bundle), options.json ? { ...io, isTty: false, stderr: () => {} } : io)
+  const bundle = await openVerified(
+    resolve(site.bundle),
+    options.json || options.quiet ? { ...io, isTty: false, stderr: () => {} } : io,
+  )
   try {
     refuseOtherContent(site, bundle.manifest)
     return bundle

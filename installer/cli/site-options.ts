@@ -17,6 +17,7 @@ export interface SiteOptions {
   parallel?: number
   executable?: string
   json?: boolean
+  quiet?: boolean
 }
 
 export const DEFAULT_SITE_FILE = 'mojabox.yaml'
@@ -36,6 +37,7 @@ export function addSiteOptions(command: Command): Command {
     .option('--accept-new-host-keys', 'pin host keys seen for the first time without asking')
     .option('--parallel <N>', 'hosts at once', positiveInteger)
     .option('--json', 'print events as JSON, one a line')
+    .option('--quiet', 'only the result, and what went wrong')
     .addOption(new Option('--executable <FILE>', 'send this executable to the hosts').hideHelp())
 }
 
