@@ -51,11 +51,44 @@ export const DevelopmentNote = z.object({
 })
 export type DevelopmentNote = z.infer<typeof DevelopmentNote>
 
+/** A piece of what the testing toolkit's client says while it runs. */
+export const ToolkitOutput = z.object({ type: z.literal('toolkit-output'), text: z.string() })
+
+/** How it ended: its exit code, and its report (JSON), null when it wrote none. */
+export const ToolkitEnded = z.object({
+  type: z.literal('toolkit-ended'),
+  exitCode: z.number().int(),
+  report: z.string().nullable(),
+})
+export type ToolkitEnded = z.infer<typeof ToolkitEnded>
+
+/** A file's path below the collections' folder: it stays below. */
+const Below = z.string().regex(/^(?!.*(^|\/)\.\.?(\/|$))[^/].*$/)
+
+/** What the testing toolkit is to run; goes to the node on stdin, one line. */
+export const ToolkitOrder = z.object({
+  /** Text by path. */
+  collections: z.record(Below, z.string()),
+  /** Of those: the files and folders to run. */
+  inputs: z.array(Below).min(1),
+  environment: z.string(),
+  /** Comma-separated; empty for all. */
+  labels: z.string(),
+})
+export type ToolkitOrder = z.infer<typeof ToolkitOrder>
+
 const Failed = z.object({
   type: z.literal('failed'),
   error: z.custom<ErrorFacts>((value) => typeof value === 'object' && value !== null),
 })
 
 /** What a node's own commands (`mojabox node logs` …) print for the desk: one JSON object a line. */
-export const NodeAnswer = z.discriminatedUnion('type', [LogLine, Surroundings, DevelopmentNote, Failed])
+export const NodeAnswer = z.discriminatedUnion('type', [
+  LogLine,
+  Surroundings,
+  DevelopmentNote,
+  ToolkitOutput,
+  ToolkitEnded,
+  Failed,
+])
 export type NodeAnswer = z.infer<typeof NodeAnswer>

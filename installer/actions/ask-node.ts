@@ -14,13 +14,14 @@ export async function askNode(
   connection: Connection,
   args: string[],
   onAnswer: (answer: Answer) => void | Promise<void>,
-  options: { signal: AbortSignal; patient?: boolean },
+  options: { signal: AbortSignal; patient?: boolean; input?: string },
 ): Promise<void> {
   await requireInstalled(connection, options.signal)
   // With `patient` the node is asked to stop (the end of its stdin) and tells how it cleans up.
   const signal = options.patient ? {} : { signal: options.signal }
   const process = await connection.spawn([NODE_PATHS.executable, 'node', ...args], signal)
   const hangUp = () => process.stream.end()
+  if (options.input !== undefined) process.stream.write(options.input)
   if (options.patient) options.signal.addEventListener('abort', hangUp, { once: true })
   if (options.patient && options.signal.aborted) hangUp()
   try {

@@ -57,6 +57,18 @@ export function addNodeDevelopmentCommands(node: Command, io: Io): void {
     )
 
   node
+    .command('toolkit')
+    .description('run collections that come on stdin with the testing toolkit')
+    .action(() => {
+      const order = firstLine(io.terminal.stdin)
+      return answering(io, async (run, tell, signal) => {
+        const { runToolkit } = await import('../../agent/development/toolkit.ts')
+        const { ToolkitOrder } = await import('../../agent/contract/node-answer.ts')
+        await runToolkit(run, ToolkitOrder.parse(JSON.parse(await order)), tell, signal)
+      })
+    })
+
+  node
     .command('exec')
     .option('--tty')
     .argument('<service>')
@@ -111,4 +123,19 @@ async function answering(
     await tell({ type: 'failed', error: facts })
     throw new CommandEnded(EXIT_CODES[facts.kind])
   }
+}
+
+/** What follows it is heard, too: the end of stdin says that the desk has gone. */
+function firstLine(stdin: NodeJS.ReadStream): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = []
+    const hear = (piece: Buffer) => {
+      pieces.push(piece)
+      if (!piece.includes('\n')) return
+      stdin.off('data', hear)
+      resolve(Buffer.concat(pieces).toString('utf8').split('\n')[0] ?? '')
+    }
+    stdin.on('data', hear)
+    stdin.once('end', () => reject(new Error('no order came on stdin')))
+  })
 }
