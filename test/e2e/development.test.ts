@@ -2,7 +2,7 @@
  * What a developer does with a hub that stands: reads its logs, runs commands in its services, works from the desk with
  * its database, Kafka and cache, resets its data, and runs a checkout in a service's place. One host, installed once.
  */
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
@@ -11,6 +11,7 @@ import { Desk } from './support/desk.ts'
 import { EXIT, expectDone, expectRefused } from './support/expectations.ts'
 import { dockerOn, participantsOn } from './support/hub.ts'
 import { all, only } from './support/mojabox-process.ts'
+import { startToolkitStandIn, stopToolkitStandIn } from './support/toolkit-stand-in.ts'
 
 const HOST_CHECKOUT = '/home/ops/central-ledger'
 
@@ -163,6 +164,49 @@ describe('developing against a hub', () => {
       const checkout = join(desk.folder, 'checkout')
       const words = ['test', 'integration', 'kafka', ...plain(), '--path', checkout]
       expectRefused(await desk.run(words), EXIT.usage)
+    })
+  })
+
+  describe('test e2e', () => {
+    const collections = () => join(desk.folder, 'toolkit', 'collections')
+    const e2e = (...words: string[]) => desk.run(['test', 'e2e', ...plain(), '--collections', collections(), ...words])
+    beforeAll(async () => {
+      await mkdir(join(collections(), 'tests'), { recursive: true })
+      await mkdir(join(desk.folder, 'toolkit', 'environments'))
+      await writeFile(join(desk.folder, 'toolkit', 'environments', 'default-env.json'), '{"inputValues":{}}')
+      const request = { description: 'transfer', tests: { assertions: [{ id: 1, description: 'commits' }] } }
+      const collection = { name: 'p2p', test_cases: [{ id: 1, name: 'p2p', requests: [request] }] }
+      await writeFile(join(collections(), 'tests', 'p2p.json'), JSON.stringify(collection))
+    })
+
+    test('says which profile has the testing toolkit where there is none', async () => {
+      expect(expectRefused(await e2e(), EXIT.check)).toMatch(
+        /found: +profile central-ledger: no mojaloop-testing-toolkit/,
+      )
+    })
+
+    test('reads the collections first: a bad one is named with its position, and nothing is run', async () => {
+      await writeFile(join(collections(), 'tests', 'bad.json'), '{ "test_cases": [\n  }')
+      const said = expectRefused(await e2e(), EXIT.usage)
+      expect(said).toMatch(/tests\/bad\.json[\s\S]*line 2, column 3/)
+      await rm(join(collections(), 'tests', 'bad.json'))
+    })
+
+    test('runs the toolkit’s client (a stand-in): its report is kept, its exit code is the command’s', async () => {
+      await startToolkitStandIn(host.name)
+      try {
+        const results = join(desk.folder, 'e2e-results')
+        const passed = await e2e('--report', results)
+        expect(passed.code, passed.stderr).toBe(0)
+        expect(await readFile(join(results, 'junit.xml'), 'utf8')).toMatch(
+          /classname="p2p &gt; transfer" name="commits"/,
+        )
+        const failed = await e2e('--labels', 'fail', '--report', results)
+        expect(failed.code, failed.stderr).toBe(1)
+        expect(await readFile(join(results, 'report.html'), 'utf8')).toContain('p2p &gt; transfer: commits')
+      } finally {
+        await stopToolkitStandIn(host.name)
+      }
     })
   })
 
