@@ -87,11 +87,36 @@ export function parsedJson(path: string, text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    const message = (cause as Error).message
-    const at = Number(/position (\d+)/.exec(message)?.[1] ?? text.length)
-    const before = text.slice(0, at).split('\n')
+    const { message } = cause as Error
+    const before = text.slice(0, offsetOfFault(text)).split('\n')
     const place = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`
-    throw invalid(path, `${place}: ${message.replace(/ in JSON at position.*$/, '')}`, cause)
+    const words = message.replace(/( in JSON at position|, (\.\.\.)?").*$/s, '')
+    throw invalid(path, `${place}: ${words}`, cause)
+  }
+}
+
+/**
+ * Where JSON stops being JSON. The engine's messages do not always say: so the longest beginning is looked for that only
+ * lacks its end.
+ */
+function offsetOfFault(text: string): number {
+  let good = 0
+  let bad = text.length + 1
+  while (bad - good > 1) {
+    const middle = Math.floor((good + bad) / 2)
+    if (lacksOnlyItsEnd(text.slice(0, middle))) good = middle
+    else bad = middle
+  }
+  return good
+}
+
+function lacksOnlyItsEnd(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch (error) {
+    const { message } = error as Error
+    return /end of JSON input/.test(message) || Number(/at position (\d+)/.exec(message)?.[1]) === text.length
   }
 }
 

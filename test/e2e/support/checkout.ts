@@ -13,6 +13,8 @@ export interface RunningCheckout {
   /** Ctrl-C; its exit code once it has ended. */
   interrupt(): Promise<number>
   ended: Promise<number>
+  /** Ends it, where it has not ended. */
+  stop(): Promise<void>
 }
 
 const PID_PATH = '/tmp/mojabox-dev.pid'
@@ -44,6 +46,11 @@ export async function runningCheckout(node: string, words: readonly string[]): P
       return ended
     },
     ended,
+    async stop() {
+      if (over) return
+      await nodeExec(node, ['sh', '-c', `kill -INT "$(cat ${PID_PATH})"`], { allowFailure: true })
+      await ended
+    },
   }
 }
 

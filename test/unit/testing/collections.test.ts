@@ -43,6 +43,18 @@ describe('chooseCollections', () => {
     })
   })
 
+  it('finds the place where the engine’s message does not say it', () => {
+    for (const [text, place] of [
+      ['{ "test_cases": [\n  }', 'line 2, column 3'],
+      ['{"a": tru, "b": 1}', 'line 1, column 10'],
+      ['nothing', 'line 1, column 2'],
+      ['[1, 2] 3', 'line 1, column 8'],
+    ]) {
+      const { found } = refusal(() => chooseCollections(collections({ 'a.json': text ?? '' }), ['a.json']))
+      expect(found, text).toContain(place)
+    }
+  })
+
   it('refuses JSON that is no collection, and one that ends in the middle', () => {
     expect(refusal(() => chooseCollections(collections({ 'a.json': '{"inputValues":{}}' }), ['a.json'])).found).toMatch(
       /test_cases/,
