@@ -202,7 +202,7 @@ describe('developing against a hub', () => {
         const passed = await e2e('--report', results)
         expect(passed.code, passed.stderr).toBe(0)
         expect(await readFile(join(results, 'junit.xml'), 'utf8')).toMatch(
-          /classname="p2p &gt; transfer" name="commits"/,
+          /classname="p2p (>|&gt;) transfer" name="commits"/,
         )
         const failed = await e2e('--labels', 'fail', '--report', results)
         expect(failed.code, failed.stderr).toBe(1)
