@@ -38,6 +38,7 @@ run(process.argv.slice(2), {
     return process.stderr.rows || 24
   },
   env: process.env,
+  streams: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, type: process.env.TERM ?? 'dumb' },
   signal: stop.signal,
 }).then(
   (code) => exitOnceWritten(code),

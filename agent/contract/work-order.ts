@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Digest } from '../../bundles/format/manifest.ts'
 import { Settings } from './settings.ts'
 
-export const VERBS = ['check', 'plan', 'install', 'validate', 'status', 'uninstall'] as const
+export const VERBS = ['check', 'plan', 'install', 'validate', 'status', 'reset-data', 'uninstall'] as const
 
 /** A Compose file of the site's own, as it was read at the desk. */
 const ComposeOverride = z.strictObject({ file: z.string(), content: z.record(z.string(), z.unknown()) })

@@ -19,7 +19,7 @@ const STARTS_EVERY = 10
 
 /** Whether the order changes the node, and so must outlive the link it came over. */
 export function mustOutlive(verb: string): boolean {
-  return verb === 'install' || verb === 'uninstall'
+  return verb === 'install' || verb === 'reset-data' || verb === 'uninstall'
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Report } from '../contract/report.ts'
 import type { NodeBundle, RunCommand, Step, StepContext } from '../contract/step.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
 import { effectiveConfig } from '../deployments/core-test-harness/effective-config.ts'
+import { clearPlaces } from '../development/place.ts'
 import { applySteps, planSteps, undoSteps } from '../engine/engine.ts'
 import { Journal } from '../engine/journal.ts'
 import { handlerOf } from '../engine/steps/registry.ts'
@@ -21,6 +22,7 @@ import { forgetNode } from './forget-node.ts'
 import type { Hello } from './greeting.ts'
 import { prepareInstall } from './prepare-install.ts'
 import { reenter } from './reentry.ts'
+import { dataSteps, removeData } from './reset-data.ts'
 import { askAgent, observeStatus, requireNodeState } from './status.ts'
 import { loadReport, saveReport, validateApart } from './validation.ts'
 import { failUnlessPassed } from './verdict.ts'
@@ -132,6 +134,7 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
       await leaveAsFound(run)
       refuseFailed(checks)
     }
+    await clearPlaces(run.command)
     const changed = await applySteps(steps, handlerOf, run.context, run.journal, run.emit)
     const about = { checks, skippedChecks: run.order.skipChecks }
     const recent = changed === 0 && settled ? await recentReport(run) : undefined
@@ -156,7 +159,20 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
     return 0
   },
 
+  async 'reset-data'(run) {
+    await requireInstalled(run)
+    await clearPlaces(run.command)
+    const steps = dataSteps(run.journal)
+    await removeData(steps, handlerOf, run.context, run.emit)
+    const changed = await applySteps(steps, handlerOf, run.context, run.journal, run.emit)
+    const report = await validateApart(reenter, run.order.levels, run.order.run, run.signal)
+    await saveReport(report)
+    tell(run, report)
+    return changed
+  },
+
   async uninstall(run) {
+    await clearPlaces(run.command)
     const undone = await undoSteps(handlerOf, run.context, run.journal, run.emit)
     await forgetNode(run.journal.applied().length > 0)
     return undone

@@ -29,7 +29,13 @@ export async function fillSecrets(text: string): Promise<string> {
 
 /** The text with every secret of this node blotted out: for logs that leave it. */
 export async function redact(text: string): Promise<string> {
+  return (await openRedaction())(text)
+}
+
+/** The same for many texts: the secrets are read once. */
+export async function openRedaction(): Promise<(text: string) => string> {
   const names = await readdir(NODE_PATHS.secrets).catch(() => [])
   const values = await Promise.all(names.map((name) => readFile(secretPath(name), 'utf8').catch(() => '')))
-  return values.filter((value) => value.length >= 8).reduce((rest, value) => rest.replaceAll(value, '***'), text)
+  const long = values.filter((value) => value.length >= 8)
+  return (text) => long.reduce((rest, value) => rest.replaceAll(value, '***'), text)
 }

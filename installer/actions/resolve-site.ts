@@ -80,7 +80,7 @@ async function surroundings({ folder }: ResolvedSite, options: SiteOptions, io: 
   return { hostKeys, secrets, env: io.env }
 }
 
-function exists(path: string): Promise<boolean> {
+export function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,

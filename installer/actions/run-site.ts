@@ -157,7 +157,7 @@ class Advance {
 }
 
 /** Verbs about what is installed: they use the executable that is there. */
-const ABOUT_INSTALLED: WorkOrder['verb'][] = ['status', 'validate', 'uninstall']
+const ABOUT_INSTALLED: WorkOrder['verb'][] = ['status', 'validate', 'reset-data', 'uninstall']
 
 async function once(
   options: SiteRun,

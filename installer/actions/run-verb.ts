@@ -34,7 +34,12 @@ const NEEDS_BUNDLE: WorkOrder['verb'][] = ['check', 'plan', 'install']
 export async function runVerb(verb: WorkOrder['verb'], options: VerbOptions, io: Io): Promise<void> {
   const resolved = await resolveSite(options, io)
   if (NEEDS_BUNDLE.includes(verb) && options.host && !options.bundle) throw bundleMissing(verb)
-  const reader = createReader(io, { json: options.json === true, hosts: resolved.site.hosts.length, verb })
+  const reader = createReader(io, {
+    json: options.json === true,
+    quiet: options.quiet === true,
+    hosts: resolved.site.hosts.length,
+    verb,
+  })
   await runOnSite(verb, { resolved, reader, reach: () => reachOf(resolved, options, io) }, options, io)
 }
 
@@ -113,9 +118,16 @@ function bundleMissing(verb: string): MojaboxError {
 }
 
 /** Verified whole before anything is sent; what was verified before and has not changed since is not read again. */
-async function verifiedBundle({ site }: ResolvedSite, io: Io, { json }: { json?: boolean }): Promise<OpenBundle> {
+async function verifiedBundle(
+  { site }: ResolvedSite,
+  io: Io,
+  { json, quiet }: { json?: boolean; quiet?: boolean },
+): Promise<OpenBundle> {
   const { openVerified } = await import('./open-verified.ts')
-  const bundle = await openVerified(resolve(site.bundle), json ? { ...io, isTty: false, stderr: () => {} } : io)
+  const bundle = await openVerified(
+    resolve(site.bundle),
+    json || quiet ? { ...io, isTty: false, stderr: () => {} } : io,
+  )
   try {
     refuseOtherContent(site, bundle.manifest)
     return bundle

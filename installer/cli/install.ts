@@ -9,10 +9,11 @@ export function addInstallCommand(program: Command, io: Io): void {
     .description('install, or finish an install that was interrupted, and prove the hub by moving money')
     .option('--skip-check <ID>', 'go on although this check would fail; the report says so', again)
     .option('--level <LEVEL>', 'validate only this level (services, ledger); again for more', again)
+    .option('--wait', 'return once the hub is proven: it always does; for scripts that say so')
     .option('--report <PATH>', 'write the report: FILE.xml (JUnit), FILE.json, or a folder for both')
     .addHelpText(
       'after',
-      '\nExamples:\n  mojabox install\n  mojabox install --host ops@10.0.0.7 --identity ~/.ssh/site --bundle mojabox-bundle.tar\n  mojabox install --host local --bundle mojabox-bundle.tar --report junit.xml\n',
+      '\nExamples:\n  mojabox install\n  mojabox install --host ops@10.0.0.7 --identity ~/.ssh/site --bundle mojabox-bundle.tar\n  mojabox install --host local --bundle mojabox-bundle.tar --wait --quiet --report junit.xml\n',
     )
     .action((options: VerbOptions) => runVerbLazily('install', options, io))
 }

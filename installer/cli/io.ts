@@ -1,3 +1,5 @@
+import type { Streams } from '../fleet/connection.ts'
+
 /** The person's keyboard, and the screen they look at. */
 export interface Terminal {
   input: NodeJS.ReadStream
@@ -19,6 +21,8 @@ export interface Io {
   /** Its height now, in rows; 24 when unknown. */
   readonly rows: number
   env: NodeJS.ProcessEnv
+  /** The three streams as they are: for commands that hand another program's words through, byte for byte. */
+  streams: Streams
   /** Aborted by the first Ctrl-C (or SIGTERM). */
   signal: AbortSignal
 }

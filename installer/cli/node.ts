@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Io } from './io.ts'
+import { addNodeDevelopmentCommands } from './node-development.ts'
 
 /** What the desk calls on a node; not for people. */
 export function addNodeCommand(program: Command, io: Io): void {
@@ -56,6 +57,8 @@ export function addNodeCommand(program: Command, io: Io): void {
       const { createRunCommand } = await import('../../agent/runtimes/command.ts')
       io.stdout(JSON.stringify(await observeStatus(createRunCommand(io.signal), await requireNodeState())))
     })
+
+  addNodeDevelopmentCommands(node, io)
 }
 
 export function addAgentCommand(program: Command, io: Io): void {

@@ -4,13 +4,20 @@ import { VERSION } from '../../bundles/format/version.ts'
 import { renderError } from '../render/error.ts'
 import { addBundleCommand } from './bundle.ts'
 import { addCheckCommand } from './check.ts'
+import { CommandEnded } from './command-ended.ts'
 import { addCompletionCommand } from './completion.ts'
+import { addDevCommand } from './dev.ts'
+import { addEnvCommand } from './env.ts'
+import { addExecCommand } from './exec.ts'
 import { addInstallCommand } from './install.ts'
 import type { Io } from './io.ts'
+import { addLogsCommand } from './logs.ts'
 import { addAgentCommand, addNodeCommand } from './node.ts'
 import { addOpenCommand } from './open.ts'
 import { addPlanCommand } from './plan.ts'
+import { addResetDataCommand } from './reset-data.ts'
 import { addStatusCommand } from './status.ts'
+import { addTestCommand } from './test.ts'
 import { addUninstallCommand } from './uninstall.ts'
 import { addValidateCommand } from './validate.ts'
 
@@ -22,6 +29,12 @@ const COMMANDS: Record<string, (program: Command, io: Io) => void> = {
   status: addStatusCommand,
   open: addOpenCommand,
   validate: addValidateCommand,
+  logs: addLogsCommand,
+  exec: addExecCommand,
+  env: addEnvCommand,
+  dev: addDevCommand,
+  test: addTestCommand,
+  'reset-data': addResetDataCommand,
   uninstall: addUninstallCommand,
   bundle: addBundleCommand,
   completion: addCompletionCommand,
@@ -47,6 +60,7 @@ export async function run(argv: string[], io: Io): Promise<number> {
     await program.parseAsync(argv, { from: 'user' })
     return 0
   } catch (error) {
+    if (error instanceof CommandEnded) return error.code
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES.usage
     const facts = factsOf(error)
     io.stderr(renderError(facts))

@@ -17,6 +17,7 @@ export interface SiteOptions {
   parallel?: number
   executable?: string
   json?: boolean
+  quiet?: boolean
 }
 
 export const DEFAULT_SITE_FILE = 'mojabox.yaml'
@@ -36,10 +37,16 @@ export function addSiteOptions(command: Command): Command {
     .option('--accept-new-host-keys', 'pin host keys seen for the first time without asking')
     .option('--parallel <N>', 'hosts at once', positiveInteger)
     .option('--json', 'print events as JSON, one a line')
+    .option('--quiet', 'only the result, and what went wrong')
     .addOption(new Option('--executable <FILE>', 'send this executable to the hosts').hideHelp())
 }
 
 /** Collects an option that may be given again. */
 export function again(value: string, earlier: string[] = []): string[] {
   return [...earlier, value]
+}
+
+/** For commands that work on one host of several. */
+export function addHostChoice(command: Command): Command {
+  return command.option('--on <NAME>', 'the host, by its name in the site, where it has several')
 }

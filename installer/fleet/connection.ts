@@ -23,6 +23,27 @@ export interface RemoteProcess {
   kill(): void
 }
 
+export interface SpawnOptions {
+  signal?: AbortSignal
+  /** Hears all of stderr, in pieces. */
+  onStderr?: (chunk: Buffer) => void
+}
+
+/** The person's own terminal: its three streams, and what it calls itself (`TERM`). */
+export interface Streams {
+  stdin: NodeJS.ReadStream
+  stdout: NodeJS.WriteStream
+  stderr: NodeJS.WriteStream
+  type: string
+}
+
+export interface InteractiveOptions {
+  streams: Streams
+  signal?: AbortSignal
+  /** A prompt that is answered for the person instead of being shown: sudo's. */
+  answer?: { prompt: string; text: string }
+}
+
 /**
  * A way to run commands on one host: over SSH, or on this machine. Nothing above it knows which.
  * Commands are argv arrays; quoting is the connection's business. Every failure of the link itself is a
@@ -33,6 +54,10 @@ export interface Connection {
   /** What a person would recognise: `ops@10.0.0.7:22` or `this machine`. */
   readonly address: string
   exec(argv: string[], options?: ExecOptions): Promise<ExecResult>
-  spawn(argv: string[], options?: { signal?: AbortSignal }): Promise<RemoteProcess>
+  spawn(argv: string[], options?: SpawnOptions): Promise<RemoteProcess>
+  /** Runs a command with the person's terminal in its hands. @returns its exit code */
+  interactive(argv: string[], options: InteractiveOptions): Promise<number>
+  /** A TCP connection from the host to an address that it can reach. @throws MojaboxError `relay-refused` */
+  connect(address: string, port: number): Promise<Duplex>
   close(): Promise<void>
 }

@@ -32,7 +32,7 @@ export async function elevated(connection: Connection, options: ElevateOptions =
 
   const password = await options.password()
   await verifyPassword(connection, user, password, signal)
-  return asRoot(connection, withPassword, password)
+  return asRoot(connection, withPassword, password, user)
 }
 
 /**
@@ -52,7 +52,12 @@ function withPassword(argv: readonly string[], prompt = ''): string[] {
   return underSudo(['-S', '-p', prompt], argv)
 }
 
-function asRoot(connection: Connection, wrap: (argv: readonly string[]) => string[], password?: string): Connection {
+function asRoot(
+  connection: Connection,
+  wrap: (argv: readonly string[]) => string[],
+  password?: string,
+  user = '',
+): Connection {
   const secret = password === undefined ? undefined : `${password}\n`
   return {
     name: connection.name,
@@ -65,6 +70,14 @@ function asRoot(connection: Connection, wrap: (argv: readonly string[]) => strin
       if (secret !== undefined) process.stream.write(secret)
       return process
     },
+    interactive(argv, options) {
+      if (password === undefined) return connection.interactive(wrap(argv), options)
+      // On a terminal sudo asks there, echo off: over SSH it is answered, on this machine the person types it.
+      const prompt = `[sudo] password for ${user}: `
+      const asked = underSudo(['-p', prompt], argv)
+      return connection.interactive(asked, { ...options, answer: { prompt, text: `${password}\n` } })
+    },
+    connect: (address, port) => connection.connect(address, port),
   }
 }
 

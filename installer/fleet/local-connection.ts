@@ -1,11 +1,13 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { connect } from 'node:net'
 import { homedir, userInfo } from 'node:os'
-import type { Readable, Writable } from 'node:stream'
+import type { Duplex, Readable, Writable } from 'node:stream'
 import type { MojaboxError } from '../../bundles/format/error.ts'
-import type { Connection, RemoteProcess } from './connection.ts'
+import type { Connection, InteractiveOptions, RemoteProcess } from './connection.ts'
 import { exitCode, Tail } from './ended-process.ts'
 import { interruption } from './interruption.ts'
 import { ProcessStream } from './process-stream.ts'
+import { relayRefused } from './relay-refused.ts'
 import { runToEnd, type StartProcess } from './run-to-end.ts'
 
 const KILL_GRACE_MS = 1000
@@ -23,8 +25,34 @@ export function connectLocal(name: string): Connection {
     address,
     exec: (argv, options = {}) => runToEnd(start, argv, options, address),
     spawn: (argv, options = {}) => start(argv, options),
+    interactive: (argv, options) => runHere(argv, options),
+    connect: (to, port) => connectHere(to, port),
     close: async () => {},
   }
+}
+
+/** The terminal is this process' own: the command gets it as it is. */
+function runHere(argv: readonly string[], { streams, signal }: InteractiveOptions): Promise<number> {
+  if (signal?.aborted === true) throw interruption(signal)
+  const [command = '', ...parameters] = argv
+  const home = homedir()
+  const child = spawn(command, parameters, {
+    cwd: home,
+    env: { ...loginEnvironment(home), TERM: streams.type },
+    stdio: [streams.stdin, streams.stdout, streams.stderr],
+  })
+  const { promise, resolve } = Promise.withResolvers<number>()
+  child.once('error', () => resolve(127))
+  child.once('close', (code, name) => resolve(exitCode(code, name)))
+  return promise
+}
+
+function connectHere(address: string, port: number): Promise<Duplex> {
+  const { promise, resolve, reject } = Promise.withResolvers<Duplex>()
+  const socket = connect({ host: address, port })
+  socket.once('connect', () => resolve(socket))
+  socket.once('error', (error) => reject(relayRefused('this machine', address, port, error)))
+  return promise
 }
 
 async function startHere(argv: readonly string[], options: Parameters<StartProcess>[1]): Promise<RemoteProcess> {

@@ -1,18 +1,20 @@
 import { homedir } from 'node:os'
 import type { Duplex } from 'node:stream'
 import pLimit from 'p-limit'
-import type { Client } from 'ssh2'
+import type { Client, ClientChannel, ExecOptions } from 'ssh2'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Secrets } from '../site/secret.ts'
-import type { Connection, RemoteProcess } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { HostKeys } from './host-keys.ts'
 import { interruption } from './interruption.ts'
+import { relayRefused } from './relay-refused.ts'
 import { runToEnd, type StartProcess } from './run-to-end.ts'
 import { shellCommand } from './shell-quote.ts'
 import { closedError, connectError, lostError, type SshPlace, sessionRefused } from './ssh-errors.ts'
 import { type LinkOptions, openClient } from './ssh-link.ts'
 import { type Login, LoginSequence, loginAttempts } from './ssh-logins.ts'
 import { type SshLink, SshProcess } from './ssh-process.ts'
+import { SshTerminal } from './ssh-terminal.ts'
 
 /** A host to log in to; a `Host` of the site with a user is one. */
 export interface SshTarget extends Login {
@@ -108,6 +110,29 @@ class SshConnection implements Connection, SshLink {
 
   spawn: Connection['spawn'] = (argv, options = {}) => this.#start(argv, options)
 
+  interactive: Connection['interactive'] = async (argv, options) => {
+    const { streams } = options
+    const pty = { cols: streams.stdout.columns ?? 80, rows: streams.stdout.rows ?? 24, term: streams.type }
+    const started = await this.#open(
+      argv,
+      { pty },
+      options.signal,
+      (channel) => new SshTerminal(channel, this, options),
+    )
+    return started.ended
+  }
+
+  connect: Connection['connect'] = (address, port) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Duplex>()
+    if (this.#lost !== undefined) reject(this.#lost)
+    else
+      this.#client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
+        if (error === undefined) resolve(channel)
+        else reject(this.#lost ?? relayRefused(this.address, address, port, error))
+      })
+    return promise
+  }
+
   async close(): Promise<void> {
     this.#tellLost(closedError(this.#place))
     this.#client.end()
@@ -134,9 +159,21 @@ class SshConnection implements Connection, SshLink {
     return lostError(this.#place)
   }
 
-  #start: StartProcess = (argv, options) => {
-    const { signal } = options
-    const { promise, resolve, reject } = Promise.withResolvers<RemoteProcess>()
+  #start: StartProcess = (argv, options) =>
+    // Here and not after an await: output and exit status may lie in the same packet, come in this very tick.
+    this.#open(argv, {}, options.signal, (channel) => {
+      const started = new SshProcess(channel, this, options)
+      if (options.signal?.aborted === true) started.kill()
+      return started
+    })
+
+  #open<T>(
+    argv: readonly string[],
+    how: ExecOptions,
+    signal: AbortSignal | undefined,
+    take: (channel: ClientChannel) => T,
+  ): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
     const abort = () => signal !== undefined && reject(interruption(signal))
     const stopListening = this.onLost(reject)
     if (this.#lost !== undefined) reject(this.#lost)
@@ -144,14 +181,9 @@ class SshConnection implements Connection, SshLink {
     else {
       signal?.addEventListener('abort', abort, { once: true })
       try {
-        this.#client.exec(shellCommand(argv), (error, channel) => {
+        this.#client.exec(shellCommand(argv), how, (error, channel) => {
           if (error !== undefined) reject(this.#lost ?? sessionRefused(this.#place, error))
-          else {
-            // Here and not after an await: output and exit status may lie in the same packet, come in this very tick.
-            const started = new SshProcess(channel, this, options)
-            if (signal?.aborted === true) started.kill()
-            resolve(started)
-          }
+          else resolve(take(channel))
         })
       } catch (error) {
         // ssh2 throws when its socket is gone already but has not said so.

@@ -8,6 +8,8 @@ export interface Reader {
 
 export interface ReaderOptions {
   json: boolean
+  /** Only the result, and what went wrong. */
+  quiet?: boolean
   hosts: number
   verb: string
 }

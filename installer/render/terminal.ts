@@ -131,7 +131,7 @@ export class TerminalReader implements Reader {
       if (this.#options.hosts > 1 && event.error) this.#line(event, renderError(event.error).trimEnd())
       return
     }
-    if (this.#options.verb !== 'install' && this.#options.verb !== 'uninstall') return
+    if (!['install', 'reset-data', 'uninstall'].includes(this.#options.verb)) return
     const took = `${event.seconds.toFixed(1)} s`
     const changed = `${event.changed} step${event.changed === 1 ? '' : 's'} changed something`
     const done = `${this.#look.paint('bold', 'done')} in ${took}, ${changed}`

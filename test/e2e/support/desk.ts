@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BUNDLE, EXECUTABLE } from '../../../scripts/lab/artifacts.ts'
 import { type LabNode, listNodes, type NodeOptions, removeNode, startNode } from '../../lab/nodes.ts'
+import { type RunResult, run } from '../../lab/process.ts'
 import { createKeyPair, type KeyPair } from '../../lab/ssh-keys.ts'
 import { type Ended, MojaboxProcess } from './mojabox-process.ts'
 
@@ -83,6 +84,18 @@ export class Desk {
       .catch(() => {})
       .finally(() => this.#children.delete(child))
     return started
+  }
+
+  /** Runs mojabox on a pseudo-terminal of its own, as under a person's hands. */
+  onTerminal(args: readonly string[]): Promise<RunResult> {
+    const words = [executable, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
+    const env = { HOME: join(this.folder, 'home'), MOJABOX_CACHE: join(this.folder, 'cache') }
+    return run(['script', '--quiet', '--return', '--command', words, '/dev/null'], {
+      cwd: this.folder,
+      env,
+      allowFailure: true,
+      timeoutMs: 60_000,
+    })
   }
 
   /** Ends what still runs, takes the desk's hosts and its folder away. */

@@ -18,6 +18,8 @@ export interface Ended {
 export class MojaboxProcess {
   readonly events: Event[] = []
   readonly ended: Promise<Ended>
+  /** What it has written so far. */
+  readonly output = { stdout: '', stderr: '' }
   readonly #child: ChildProcess
   readonly #words: string
   #rest = ''
@@ -27,7 +29,7 @@ export class MojaboxProcess {
     this.#child = child
     this.#words = `mojabox ${args.join(' ')}`
     const startedAt = performance.now()
-    const output = { stdout: '', stderr: '' }
+    const { output } = this
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       output.stdout += text
       this.#take(text)

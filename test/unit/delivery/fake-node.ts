@@ -113,6 +113,8 @@ export class FakeNode {
         this.play(attachment, this.attachments.length - 1).catch((error) => this.failures.push(error))
         return attachment.process
       },
+      interactive: () => Promise.reject(new Error('nobody sits here')),
+      connect: () => Promise.reject(new Error('nothing listens here')),
       close: async () => {
         this.closed += 1
       },

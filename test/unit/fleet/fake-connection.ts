@@ -18,6 +18,8 @@ export function fakeConnection(answer: (call: FakeCall) => Partial<ExecResult>):
       return { code: 0, stdout: '', stderr: '', ...answer(call) }
     },
     spawn: () => Promise.reject(new Error('nothing is spawned here')),
+    interactive: () => Promise.reject(new Error('nobody sits here')),
+    connect: () => Promise.reject(new Error('nothing listens here')),
     close: async () => {},
   }
 }

@@ -1,4 +1,16 @@
+import { PassThrough } from 'node:stream'
 import type { Io } from '../../../installer/cli/io.ts'
+
+/** Streams that lead nowhere. */
+function fakeStreams(): Io['streams'] {
+  const stream = () => new PassThrough() as unknown
+  return {
+    stdin: stream() as NodeJS.ReadStream,
+    stdout: stream() as NodeJS.WriteStream,
+    stderr: stream() as NodeJS.WriteStream,
+    type: 'xterm',
+  }
+}
 
 /** What a command wrote, on a terminal or not. */
 export class FakeIo implements Io {
@@ -10,6 +22,7 @@ export class FakeIo implements Io {
   rows = 24
   terminal: Io['terminal'] = undefined
   env: NodeJS.ProcessEnv = { LANG: 'en_US.UTF-8', TERM: 'xterm-256color' }
+  readonly streams = fakeStreams()
   readonly stop = new AbortController()
   readonly signal = this.stop.signal
 
