@@ -54,7 +54,7 @@ export async function runWizard(io: Io, commands: readonly string[]): Promise<vo
       complain: (problem) => io.stderr(problemText(problem, look, io.columns)),
       requireRoom: () => requireRoom(io),
     })
-    if (deeds.kept) say([`${DEFAULT_SITE_FILE} is written; the earlier one is kept as ${deeds.kept}.`])
+    if (deeds.kept) say([keptWords(deeds.kept)])
     if (last?.kind === 'install') {
       await forgetAnswers(folder)
       const hosts = hostsOf(draft).map(hostText)
@@ -63,7 +63,10 @@ export async function runWizard(io: Io, commands: readonly string[]): Promise<vo
       say([`${DEFAULT_SITE_FILE} is written, nothing is installed. Type next: mojabox install -f ${DEFAULT_SITE_FILE}`])
     } else say(['Stopped; nothing is changed. `mojabox` goes on with your answers.'])
   } catch (error) {
-    throw withAnswersKept(error, folder)
+    if (!deeds.written) throw withAnswersKept(error, folder)
+    if (deeds.kept) say([keptWords(deeds.kept)])
+    say([`${DEFAULT_SITE_FILE} is written. To go on from here: mojabox install -f ${DEFAULT_SITE_FILE}`])
+    throw error
   }
 }
 
@@ -102,6 +105,10 @@ async function requireFolder(folder: string): Promise<void> {
       { cause },
     )
   })
+}
+
+function keptWords(name: string): string {
+  return `The earlier ${DEFAULT_SITE_FILE} is kept as ${name}.`
 }
 
 /** Whoever stops is told that nothing is lost. */

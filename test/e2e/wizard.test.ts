@@ -369,7 +369,7 @@ describe('the wizard', () => {
       await terminal.asks('Shall this be done?', 60_000)
       await terminal.choose('Not now: only write mojabox.yaml')
       expect(await terminal.ended()).toBe(EXIT.done)
-      expect(await terminal.everything()).toContain('the earlier one is kept as mojabox.yaml.bak')
+      expect(await terminal.everything()).toContain('The earlier mojabox.yaml is kept as mojabox.yaml.bak')
       expect(await readFile(join(folder, 'mojabox.yaml.bak'), 'utf8')).toBe(text)
       expect(await siteText()).toContain('# our own words')
       expect(await siteText()).toMatch(/kigali[\s\S]*hub\.tar/)
