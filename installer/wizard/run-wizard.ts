@@ -19,6 +19,8 @@ import { draftOf, findSite } from './site-file.ts'
 /** The smallest terminal on which every question can be seen whole. */
 export const LEAST = { columns: 60, rows: 16 }
 
+/** On a line of its own: to be copied. */
+const INSTALL = `  mojabox install -f ${DEFAULT_SITE_FILE}`
 const SEARCH_AFTER_MS = 100
 
 /**
@@ -60,12 +62,12 @@ export async function runWizard(io: Io, commands: readonly string[]): Promise<vo
       const hosts = hostsOf(draft).map(hostText)
       io.stderr(endText({ hosts, siteFile: DEFAULT_SITE_FILE, commands }, look, io.columns))
     } else if (last?.kind === 'write') {
-      say([`${DEFAULT_SITE_FILE} is written, nothing is installed. Type next: mojabox install -f ${DEFAULT_SITE_FILE}`])
+      say([`${DEFAULT_SITE_FILE} is written, nothing is installed. Type next:`, INSTALL])
     } else say(['Stopped; nothing is changed. `mojabox` goes on with your answers.'])
   } catch (error) {
     if (!deeds.written) throw withAnswersKept(error, folder)
     if (deeds.kept) say([keptWords(deeds.kept)])
-    say([`${DEFAULT_SITE_FILE} is written. To go on from here: mojabox install -f ${DEFAULT_SITE_FILE}`])
+    say([`${DEFAULT_SITE_FILE} is written. To go on from here:`, INSTALL])
     throw error
   }
 }

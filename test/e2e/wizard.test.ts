@@ -306,6 +306,7 @@ describe('the wizard', () => {
       await terminal.type('central-ledger=23001')
       await terminal.press('Enter')
       await terminal.asks('Shall this be done?', 60_000)
+      await nodeExec(host.name, ['systemctl', 'stop', 'holder'])
       expect(await answers()).toMatchObject({ profile: 'central-ledger', ports: { 'central-ledger': 23001 } })
       const planned = await terminal.everything()
       await terminal.choose('Not now: only write mojabox.yaml')
@@ -343,7 +344,6 @@ describe('the wizard', () => {
       const told = await again.everything()
       expect(told).toMatch(/validation ledger: (\d+) of \1 cases passed/)
       expect(told).toMatch(/Type next:\n +mojabox status /)
-      await nodeExec(host.name, ['systemctl', 'stop', 'holder'])
       // Answers have served; nothing else is left beside the site file, which says what it said.
       expect(await readdir(join(folder, '.mojabox'))).toEqual(['known_hosts'])
       expect((await readdir(folder)).toSorted()).toEqual(['.mojabox', 'hub.tar', 'mojabox.yaml'])
