@@ -44,6 +44,8 @@ export class Deeds {
   readonly #typed = new Map<string, Promise<string>>()
   /** The name under which an earlier site file was kept. */
   kept: string | undefined
+  /** The site file says what was answered. */
+  written = false
 
   constructor(options: DeedsOptions) {
     this.#options = options
@@ -227,7 +229,9 @@ export class Deeds {
 
   async #write(draft: Draft): Promise<void> {
     const { found, sitePath } = this.#options
-    this.kept ??= await writeSite(sitePath, siteText(draft, found, sitePath))
+    const kept = await writeSite(sitePath, siteText(draft, found, sitePath))
+    this.kept ??= kept
+    this.written = true
   }
 
   /** From the file that was written, as `mojabox install` would. */

@@ -19,6 +19,8 @@ import { draftOf, findSite } from './site-file.ts'
 /** The smallest terminal on which every question can be seen whole. */
 export const LEAST = { columns: 60, rows: 16 }
 
+/** On a line of its own: to be copied. */
+const INSTALL = `  mojabox install -f ${DEFAULT_SITE_FILE}`
 const SEARCH_AFTER_MS = 100
 
 /**
@@ -54,16 +56,19 @@ export async function runWizard(io: Io, commands: readonly string[]): Promise<vo
       complain: (problem) => io.stderr(problemText(problem, look, io.columns)),
       requireRoom: () => requireRoom(io),
     })
-    if (deeds.kept) say([`${DEFAULT_SITE_FILE} is written; the earlier one is kept as ${deeds.kept}.`])
+    if (deeds.kept) say([keptWords(deeds.kept)])
     if (last?.kind === 'install') {
       await forgetAnswers(folder)
       const hosts = hostsOf(draft).map(hostText)
       io.stderr(endText({ hosts, siteFile: DEFAULT_SITE_FILE, commands }, look, io.columns))
     } else if (last?.kind === 'write') {
-      say([`${DEFAULT_SITE_FILE} is written, nothing is installed. Type next: mojabox install -f ${DEFAULT_SITE_FILE}`])
+      say([`${DEFAULT_SITE_FILE} is written, nothing is installed. Type next:`, INSTALL])
     } else say(['Stopped; nothing is changed. `mojabox` goes on with your answers.'])
   } catch (error) {
-    throw withAnswersKept(error, folder)
+    if (!deeds.written) throw withAnswersKept(error, folder)
+    if (deeds.kept) say([keptWords(deeds.kept)])
+    say([`${DEFAULT_SITE_FILE} is written. To go on from here:`, INSTALL])
+    throw error
   }
 }
 
@@ -102,6 +107,10 @@ async function requireFolder(folder: string): Promise<void> {
       { cause },
     )
   })
+}
+
+function keptWords(name: string): string {
+  return `The earlier ${DEFAULT_SITE_FILE} is kept as ${name}.`
 }
 
 /** Whoever stops is told that nothing is lost. */

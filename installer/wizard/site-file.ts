@@ -46,8 +46,7 @@ function summaryOf({ site, profile, hosts }: Site): string {
 /** The answers that a site file gives. */
 export function draftOf({ hosts, profile, bundle, settings }: Site): Draft {
   const here = hosts.length === 1 && hosts[0]?.address === LOCAL
-  const others = hosts.filter(({ address }) => address !== LOCAL)
-  return { where: here ? 'here' : 'hosts', hosts: here ? [] : others, profile, bundle, ports: settings.ports }
+  return { where: here ? 'here' : 'hosts', hosts: here ? [] : hosts, profile, bundle, ports: settings.ports }
 }
 
 /**

@@ -27,7 +27,9 @@ export const hosts: Step = {
   take(draft, answer) {
     if (answer === 'add') return { draft, next: 'host' }
     if (answer === 'done') {
-      if (draft.hosts.length > 0) return { draft, ...afterHosts(draft) }
+      // One that could not be reached, and was not named again, is not meant.
+      const meant = { ...draft, pending: undefined }
+      if (draft.hosts.length > 0) return { draft: meant, ...afterHosts(meant) }
       return cannot('no host is named', 'none', 'at least one host', 'name one')
     }
     const left = draft.hosts.filter(({ name }) => answer !== `${OUT}${name}`)

@@ -236,6 +236,14 @@ describe('what a host contradicts', () => {
     expect(around.remembered.at(-1)?.pending).toBeUndefined()
   })
 
+  it('a host that was given up by going back is not reached with the others', async () => {
+    const around = new FakeSurroundings(['hosts', 'ops@a', 'add', 'ops@b', BACK, 'done', CTRL_C])
+    around.failures.reach = [undefined, REFUSAL]
+    await stopped(around)
+    expect(around.remembered.at(-1)).toMatchObject({ hosts: [{ address: 'a' }] })
+    expect(around.remembered.at(-1)?.pending).toBeUndefined()
+  })
+
   it('a remembered host that is gone becomes the one to be corrected', async () => {
     const hosts = ['a', 'b'].map((name) => ({ name, address: name, port: 22, user: 'ops' }))
     const around = new FakeSurroundings([ENTER, 'done', CTRL_C])

@@ -97,6 +97,16 @@ describe('siteText', () => {
   })
 })
 
+describe('draftOf', () => {
+  it('takes over every host of a site, this machine among them', async () => {
+    const path = place()
+    writeFileSync(path, OWN.replace('hosts:', 'hosts:\n  - { name: here, address: local }'))
+    const found = await findSite(path)
+    if (!found?.site) throw new Error('no site')
+    expect(draftOf(found.site)).toMatchObject({ where: 'hosts', hosts: [{ name: 'here' }, { name: 'hub1' }] })
+  })
+})
+
 describe('findSite', () => {
   it('finds nothing where nothing is', async () => {
     expect(await findSite(place())).toBeUndefined()
