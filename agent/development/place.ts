@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { RunCommand } from '../contract/step.ts'
-import { composeArgv } from '../runtimes/compose.ts'
+import { composeArgv, PROJECT } from '../runtimes/compose.ts'
 import { DEVELOPMENT_LABEL, developmentImage } from './override.ts'
 
 /** Where notes of checkouts in services' places lie, one a service. */
@@ -80,8 +80,18 @@ export async function clearPlaces(run: RunCommand): Promise<void> {
   if (live) throw developmentOn(live)
   for (const mark of await readMarks()) {
     await endWatch(mark)
+    await removeContainer(run, mark.service)
     await forget(run, mark.service)
   }
+}
+
+/** An image stays as long as a container is made from it. */
+async function removeContainer(run: RunCommand, service: string): Promise<void> {
+  const label = 'label=com.docker.compose'
+  const filters = ['--filter', `${label}.project=${PROJECT}`, '--filter', `${label}.service=${service}`]
+  const { stdout } = await run(['docker', 'ps', '--all', '--quiet', '--no-trunc', ...filters])
+  const ids = stdout.split('\n').filter(Boolean)
+  if (ids.length > 0) await run(['docker', 'rm', '--force', ...ids])
 }
 
 /** @throws MojaboxError `development-on` while a live command has a checkout in this service's place */

@@ -49,7 +49,7 @@ function runHere(argv: readonly string[], { streams, signal }: InteractiveOption
 
 function connectHere(address: string, port: number): Promise<Duplex> {
   const { promise, resolve, reject } = Promise.withResolvers<Duplex>()
-  const socket = connect({ host: address, port })
+  const socket = connect({ host: address, port, allowHalfOpen: true })
   socket.once('connect', () => resolve(socket))
   socket.once('error', (error) => reject(relayRefused('this machine', address, port, error)))
   return promise

@@ -18,7 +18,8 @@ export async function openRelay(
   to: { host: string; port: number },
   localPort: number,
 ): Promise<Relay> {
-  const server = createServer((socket) => {
+  // Half open: a client may end its side first and still wait for the answer.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => socket.destroy())
     connection.connect(to.host, to.port).then(
       (far) => {

@@ -219,6 +219,11 @@ describe('developing against a hub', () => {
       last = await runningCheckout(host.name, words)
       return last
     }
+    const crash = async (running: RunningCheckout) => {
+      const pid = 'sed "s/.*\\"pid\\":\\([0-9]*\\).*/\\1/" /var/lib/mojabox/development/central-ledger.json'
+      await nodeExec(host.name, ['sh', '-euc', `kill -9 $(${pid})`])
+      await running.ended
+    }
     // A test that failed in the middle must not leave its checkout to the next.
     afterEach(() => last?.stop())
     beforeAll(async () => {
@@ -249,12 +254,20 @@ describe('developing against a hub', () => {
       await running.saw('is followed')
       const refused = expectRefused(await desk.run(['install', ...plain()]), EXIT.check)
       expect(refused).toMatch(/a checkout runs in the place of central-ledger/)
-      const kill = 'kill -9 $(sed "s/.*\\"pid\\":\\([0-9]*\\).*/\\1/" /var/lib/mojabox/development/central-ledger.json)'
-      await nodeExec(host.name, ['sh', '-euc', kill])
-      await running.ended
+      await crash(running)
       expect(await ledgerImage()).toContain('mojabox-development/central-ledger')
       expect((await desk.run(['exec', ...plain(), 'redis', '--', 'true'])).code).toBe(0)
       expect(await ledgerImage()).toMatch(/^mojaloop\/central-ledger:v19\.5\.5 Up .*\(healthy\)/)
+      expect(await processesOn('compose.*watch')).toEqual([])
+    })
+
+    test('after a crash an install puts the release back, and leaves nothing of the checkout', async () => {
+      const running = await dev('central-ledger', HOST_CHECKOUT)
+      await running.saw('is followed')
+      await crash(running)
+      expectDone(await desk.run(['install', ...flags]))
+      expect(await ledgerImage()).toMatch(/^mojaloop\/central-ledger:v19\.5\.5 Up .*\(healthy\)/)
+      expect(await dockerOn(host.name, 'image', 'ls', '--quiet', 'mojabox-development/central-ledger')).toBe('')
       expect(await processesOn('compose.*watch')).toEqual([])
     })
 

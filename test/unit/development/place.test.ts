@@ -76,10 +76,15 @@ describe('a checkout in a service’s place', () => {
   })
 
   it('is forgotten, not put back, where the hub is about to be changed as a whole', async () => {
-    const docker = new FakeCommands()
+    const docker = new FakeCommands((argv) => (argv[1] === 'ps' ? 'its-container\n' : undefined))
     await marked(NOBODY)
     await clearPlaces(docker.run)
     expect(docker.lines.some((line) => / up /.test(line))).toBe(false)
+    // The container first: an image in use stays.
+    expect(docker.lines.filter((line) => / rm /.test(line))).toEqual([
+      'docker rm --force its-container',
+      'docker image rm mojabox-development/central-ledger',
+    ])
     expect(await left()).toEqual([])
   })
 })
