@@ -15,6 +15,8 @@ const PublishedPort = z.strictObject({ service: Name, container: Port, default: 
  */
 const ConfigFile = z.strictObject({
   services: z.array(Name).min(1),
+  /** Only in profiles that have this service too. */
+  with: Name.optional(),
   /** Its path in the bundle's files, beside deployment.yaml. */
   file: z.string().min(1),
   /** Its path on the node, below the deployment's folder. */
@@ -99,7 +101,13 @@ type FspiopService = (typeof FSPIOP_SERVICES)[number]
 /** What is started for one purpose: these services, and whatever they need. */
 const ProfileChoice = z.strictObject({
   title: z.string(),
-  services: z.array(Name).min(1),
+  services: z.array(Name).default([]),
+  /** Other profiles: what they say holds here too. */
+  includes: z.array(Name).default([]),
+  /** Services that take another's place, by the one they replace. */
+  instead: z.record(Name, z.array(Name).min(1)).default({}),
+  /** Containers of a service, where more than one; its ports are not published then. */
+  replicas: z.record(Name, z.number().int().min(2)).default({}),
   cores: Threshold.default({ fail: 1, warn: 2 }),
 })
 
@@ -172,14 +180,18 @@ function danglingNames(definition: Definition): string[] {
   const named: [string, string][] = [
     ...Object.entries(services).flatMap(([name, { needs }]) => needs.map((need): [string, string] => [name, need])),
     ...Object.entries(profiles).flatMap(([name, profile]) =>
-      profile.services.map((of): [string, string] => [name, of]),
+      [...profile.services, ...Object.entries(profile.instead).flat(2), ...Object.keys(profile.replicas)].map(
+        (of): [string, string] => [name, of],
+      ),
     ),
     ...Object.entries(ports).map(([name, { service }]): [string, string] => [`port ${name}`, service]),
     ...databases.flatMap(({ schema, service, migratedBy }): [string, string][] => [
       [schema, service],
       [schema, migratedBy],
     ]),
-    ...configs.flatMap(({ file, services: of }) => of.map((service): [string, string] => [file, service])),
+    ...configs.flatMap(({ file, services: of, with: also }) =>
+      [...of, ...(also ? [also] : [])].map((service): [string, string] => [file, service]),
+    ),
     ...FSPIOP_SERVICES.map((key): [string, string] => [`fspiop.${key}`, fspiop[key].service]),
     ['kafka', kafka.service],
     ['ledger', ledger.service],
@@ -194,6 +206,9 @@ function danglingNames(definition: Definition): string[] {
       .filter(([, service]) => !(service in services))
       .map(([where, service]) => `${where}: no service ${service}`),
     ...read,
+    ...Object.entries(profiles).flatMap(([name, { includes }]) =>
+      includes.filter((other) => !(other in profiles)).map((other) => `${name}: no profile ${other}`),
+    ),
     ...(topics.has(provisioning.fundsIn.topic) ? [] : [`provisioning: no topic ${provisioning.fundsIn.topic}`]),
     ...[kafka, ledger].filter(({ port }) => !(port in ports)).map(({ service, port }) => `${service}: no port ${port}`),
   ]

@@ -41,7 +41,9 @@ export function planHub(
       : []),
     step('docker', 'unit', { unit: 'docker.service', title: 'Docker running' }),
     step('images', 'images', { names: host.carriedImages, architecture: host.architecture }),
-    ...Object.entries(definition.secrets).map(([name, { bytes }]) => step(`secret-${name}`, 'secret', { name, bytes })),
+    ...Object.entries(definition.secrets)
+      .filter(([name]) => rendered.secrets.includes(name))
+      .map(([name, { bytes }]) => step(`secret-${name}`, 'secret', { name, bytes })),
     ...files(deployment, rendered),
     ...(profile.backing.length > 0
       ? [

@@ -164,7 +164,7 @@ export class HubStack {
       configDigests: new Map(),
     })
     const images = profile.services.map((name) => {
-      const image = definition.services[name]?.compose.image.replace(/^docker\.io/, labRegistry.address)
+      const image = definition.services[name]?.compose.image?.replace(/^docker\.io/, labRegistry.address)
       return [name, { image }]
     })
     const lab = { services: Object.fromEntries(images), networks: { default: { name: HubStack.project } } }
