@@ -20,7 +20,7 @@ export const ociSource: Source<LockedImage> = {
     )
     const missing = found.filter((image) => 'error' in image)
     if (missing.length > 0) throw platformsMissing(missing, profilesWithout(loaded.spec, missing))
-    return found.filter((image) => !('error' in image))
+    return found.flatMap((image) => ('error' in image ? [] : [image]))
   },
   fetch: (locked, context) => fetchImage(locked, originOf(locked.name, context), context),
 }

@@ -57,7 +57,7 @@ describe('the definition that is shipped', () => {
     const passwords = Object.keys(service.compose.environment ?? {}).filter((name) =>
       /PASSWORD|SECRET|TOKEN/.test(name),
     )
-    expect(passwords.filter((name) => !name.endsWith('_FILE'))).toEqual([])
+    expect(passwords.filter((name) => !/_(FILE|URL)$/.test(name))).toEqual([])
   })
 
   it.each(services.filter(([, { job }]) => !job))('%s: says how it is, and what it takes', (_, service) => {

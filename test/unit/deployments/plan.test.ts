@@ -97,6 +97,21 @@ describe('planHub', () => {
     }
   })
 
+  it('makes the secrets of the profile’s services, and no others', async () => {
+    const made = async (profile: string) =>
+      (await stepsOf({ profile }, HOST)).flatMap(({ kind, params }) =>
+        kind === 'secret' ? [(params as { name: string }).name] : [],
+      )
+    expect(await made('central-ledger')).not.toContain('grafana-admin-password')
+    expect(await made('monitoring')).toContain('grafana-admin-password')
+  })
+
+  it('leaves what runs on demand to whoever asks for it', async () => {
+    const services = find<ComposeParams>(await stepsOf({ profile: 'ttk-tests' }), 'services')
+    expect([...services.services, ...services.jobs]).not.toEqual(expect.arrayContaining(['ttk-tests']))
+    expect(services.services).toContain('mojaloop-testing-toolkit')
+  })
+
   it('writes below the deployment’s folder only', async () => {
     for (const { path } of files(await stepsOf())) {
       expect(posix.normalize(path)).toBe(path)

@@ -79,6 +79,31 @@ describe('what a site sets', () => {
   })
 })
 
+describe('a service whose image nobody publishes', () => {
+  const own = ['acquirer-backend', 'acquirer-frontend', 'registry-oracle']
+  const merchants = async (names: string[]) => {
+    const deployment = await loadDeployment(shippedBundle().bundle, { ...host, profile: 'merchant-registry' })
+    const services = Object.fromEntries(names.map((name) => [name, { image: `${name}:1` }]))
+    return renderHub(orderOf({ settings: { ...orderOf().settings, services } as never }), deployment)
+  }
+
+  it('is refused by name, all of them at once, with where to name an image', async () => {
+    await expect(merchants(['registry-oracle'])).rejects.toMatchObject({
+      facts: {
+        code: 'image-not-given',
+        kind: 'usage',
+        found: 'no image for acquirer-backend, acquirer-frontend',
+        next: expect.stringContaining('settings.services.acquirer-backend.image'),
+      },
+    })
+  })
+
+  it('runs with the image that the site names', async () => {
+    const { images } = await merchants(own)
+    expect(own.map((name) => images.get(name))).toEqual(own.map((name) => `${name}:1`))
+  })
+})
+
 describe('a Compose file of the site’s own', () => {
   it('is laid over, value by value, the last one winning', async () => {
     const files = [
