@@ -27,6 +27,12 @@ const ConfigFile = z.strictObject({
   mode: z.string().regex(/^0[0-7]{3}$/),
 })
 
+const Certificate = z.strictObject({
+  issuer: Name.optional(),
+  /** DNS names that it is valid for. */
+  hosts: z.array(z.string()).default([]),
+})
+
 const Threshold = z.strictObject({ fail: z.number().positive(), warn: z.number().positive() })
 
 /** A service reached through one of `ports`. */
@@ -123,6 +129,10 @@ export const Definition = z.strictObject({
   probe: z.string(),
   ports: z.record(Name, PublishedPort),
   secrets: z.record(Name, z.strictObject({ bytes: z.number().int().min(16).max(64) })),
+  /** RSA keys to sign messages with; files write `{{secret:NAME-key}}` and `{{secret:NAME-public}}`. */
+  keyPairs: z.array(Name).default([]),
+  /** `{{secret:NAME-key}}` and `{{secret:NAME-certificate}}`; one without an issuer is an authority. */
+  certificates: z.record(Name, Certificate).default({}),
   configs: z.array(ConfigFile),
   kafka: Reached,
   /** Whose admin API provisions and moves funds. */
@@ -175,7 +185,8 @@ export function parseDefinition(text: string): Definition {
 }
 
 function danglingNames(definition: Definition): string[] {
-  const { services, ports, profiles, databases, configs, kafka, ledger, fspiop, provisioning } = definition
+  const { services, ports, profiles, databases, configs, kafka, ledger, fspiop, provisioning, certificates } =
+    definition
   const topics = new Set(Object.values(services).flatMap((service) => Object.keys(service.topics)))
   const named: [string, string][] = [
     ...Object.entries(services).flatMap(([name, { needs }]) => needs.map((need): [string, string] => [name, need])),
@@ -206,6 +217,13 @@ function danglingNames(definition: Definition): string[] {
       .filter(([, service]) => !(service in services))
       .map(([where, service]) => `${where}: no service ${service}`),
     ...read,
+    ...Object.entries(certificates).flatMap(([name, { issuer }]) =>
+      issuer !== undefined && certificates[issuer]?.issuer !== undefined
+        ? [`${name}: ${issuer} is no authority`]
+        : issuer !== undefined && !(issuer in certificates)
+          ? [`${name}: no certificate ${issuer}`]
+          : [],
+    ),
     ...Object.entries(profiles).flatMap(([name, { includes }]) =>
       includes.filter((other) => !(other in profiles)).map((other) => `${name}: no profile ${other}`),
     ),

@@ -13,7 +13,30 @@ describe('the definition that is shipped', () => {
     const files = definition.configs.map(({ file }) => readShipped(file)).join('\n')
     const asked = [...files.matchAll(/\{\{secret:([^}]+)\}\}/g)].map((match) => match[1])
     const mounted = services.flatMap(([, { compose }]) => stringsOf(compose.secrets))
-    expect([...new Set([...asked, ...mounted])].sort()).toEqual(Object.keys(definition.secrets).sort())
+    const made = [
+      ...Object.keys(definition.secrets),
+      ...definition.keyPairs.flatMap((name) => [`${name}-key`, `${name}-public`]),
+      ...Object.keys(definition.certificates).flatMap((name) => [`${name}-key`, `${name}-certificate`]),
+    ]
+    // Nobody but the step that signs reads an authority's key.
+    const authorities = Object.entries(definition.certificates).filter(([, { issuer }]) => issuer === undefined)
+    const unasked = authorities.map(([name]) => `${name}-key`)
+    expect([...new Set([...asked, ...mounted, ...unasked])].sort()).toEqual(made.sort())
+  })
+
+  it('gives a certificate for each host that is spoken to by TLS', () => {
+    const hosts = Object.values(definition.certificates).flatMap((certificate) => certificate.hosts)
+    const adapters = services.filter(([, { compose }]) => JSON.stringify(compose).includes('IN_SERVER_CERT_PATH'))
+    expect(hosts.toSorted()).toEqual(adapters.map(([name]) => name).toSorted())
+  })
+
+  it('signs only with an authority that it makes', () => {
+    const { certificates } = definition
+    for (const { issuer } of Object.values(certificates)) {
+      if (issuer) expect(certificates[issuer]).toMatchObject({ hosts: [] })
+    }
+    const changed = text.replace('issuer: security-ca', 'issuer: security-payee')
+    expect(() => parseDefinition(changed)).toThrow('not a definition')
   })
 
   it('asks each database for no password that is not in its container', () => {

@@ -45,6 +45,8 @@ export const DEFINITION: Definition = {
     ledger: { service: 'ledger', container: 9, default: 9 },
   },
   secrets: {},
+  keyPairs: [],
+  certificates: {},
   configs: [],
   kafka: { service: 'kafka', port: 'kafka' },
   ledger: { service: 'ledger', port: 'ledger' },
