@@ -10,8 +10,8 @@ const Bytes = z.number().int().positive()
 const PublishedPort = z.strictObject({ service: Name, container: Port, default: Port.optional() })
 
 /**
- * A file of the bundle, rendered into the deployment's folder (`{{secret:NAME}}` and `{{currency}}` are filled in) and
- * mounted into the services that read it.
+ * A file of the bundle, rendered into the deployment's folder and mounted into the services that read it. Filled in are
+ * `{{secret:NAME}}`, `{{currency}}`, `{{port:NAME}}`, and `"{{scrape}}"` (what Prometheus reads, a list).
  */
 const ConfigFile = z.strictObject({
   services: z.array(Name).min(1),

@@ -41,7 +41,7 @@ export function renderHub(order: Wishes, deployment: LoadedDeployment): Rendered
   const scrape = JSON.stringify(scrapeConfigs(definition, profile))
   const configs = configsOf(definition, profile).flatMap(({ file, path, services, mode, uid }) => {
     const text = configTexts.get(file)
-    const content = text && filledText(text, currency, ports).replaceAll('{{scrape}}', scrape)
+    const content = text && filledText(text, currency, ports).replaceAll('"{{scrape}}"', scrape)
     return content === undefined ? [] : [{ path, content, services, mode: Number.parseInt(mode, 8), uid }]
   })
   const layers = composeLayers({

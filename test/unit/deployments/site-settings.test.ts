@@ -147,6 +147,40 @@ describe('a Compose file of the site’s own', () => {
   })
 })
 
+describe('files of a profile', () => {
+  const filesOf = async (profile: string, settings = {}) => {
+    const deployment = await loadDeployment(shippedBundle().bundle, { ...host, profile })
+    const { configs } = renderHub(orderOf({ settings: { ...orderOf().settings, ...settings } }), deployment)
+    return new Map(configs.map(({ path, content }) => [path, content]))
+  }
+
+  it('tell Prometheus every service that has metrics, each of its containers', async () => {
+    const { scrape_configs: jobs } = JSON.parse((await filesOf('load')).get('prometheus.json') ?? '')
+    expect(jobs).toContainEqual({
+      job_name: 'central-handler-fulfil',
+      metrics_path: '/metrics',
+      dns_sd_configs: [{ names: ['central-handler-fulfil'], type: 'A', port: 3001 }],
+    })
+    expect(jobs.map(({ job_name }: { job_name: string }) => job_name)).not.toContain('central-ledger-handlers')
+  })
+
+  it('name ports as the site has them', async () => {
+    const files = await filesOf('finance-portal', { ports: { 'finance-portal': 19400 } })
+    expect(files.get('reporting-hub-bop-api-svc.json')).toContain('http://localhost:19400')
+  })
+
+  it('leave nothing unfilled but secrets', async () => {
+    for (const profile of ['load', 'finance-portal', 'security', 'all-services']) {
+      for (const [path, content] of await filesOf(profile)) {
+        expect({ path, left: content.replaceAll(/\{\{secret:[a-z0-9-]+\}\}/g, '').match(/\{ ?\{/) }).toEqual({
+          path,
+          left: null,
+        })
+      }
+    }
+  })
+})
+
 describe('effectiveConfig', () => {
   it('tells every value with where it comes from', async () => {
     const settings = { services: { redis: { memory: '64m' } } }
