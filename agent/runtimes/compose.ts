@@ -29,11 +29,15 @@ export function composeArgv(folder: string, ...rest: string[]): string[] {
   ]
 }
 
-/** The project's containers, running or not. */
+/** The project's containers, running or not; what `compose run` made for once is none of them. */
 export async function listContainers(run: RunCommand): Promise<ComposeContainer[]> {
   const label = 'com.docker.compose'
   const format = ['{{.Names}}', `{{.Label "${label}.service"}}`, '{{.State}}', '{{.Status}}', '{{.Image}}'].join('\t')
-  const argv = ['docker', 'ps', '-a', '--no-trunc', '--filter', `label=${label}.project=${PROJECT}`, '--format', format]
+  const filters = [`label=${label}.project=${PROJECT}`, `label=${label}.oneoff=False`].flatMap((filter) => [
+    '--filter',
+    filter,
+  ])
+  const argv = ['docker', 'ps', '-a', '--no-trunc', ...filters, '--format', format]
   const { stdout } = await run(argv)
   return stdout
     .split('\n')

@@ -12,11 +12,24 @@ export function secretPath(name: string): string {
 
 /** Makes the secret once: `bytes` random bytes as hexadecimal, readable by root alone. An existing one stays. */
 export async function makeSecret(name: string, bytes: number): Promise<void> {
+  const there = await stat(secretPath(name)).catch(() => undefined)
+  if (!there || there.size === 0) return keepSecret(name, randomBytes(bytes).toString('hex'))
+  await chmod(NODE_PATHS.secrets, 0o700)
+  await chmod(secretPath(name), 0o600)
+}
+
+/** Writes it, over what is there. */
+export async function keepSecret(name: string, value: string): Promise<void> {
   await mkdir(NODE_PATHS.secrets, { recursive: true, mode: 0o700 })
   await chmod(NODE_PATHS.secrets, 0o700)
-  const there = await stat(secretPath(name)).catch(() => undefined)
-  if (there && there.size > 0) return chmod(secretPath(name), 0o600)
-  await writeFileAtomic(secretPath(name), randomBytes(bytes).toString('hex'), { mode: 0o600 })
+  await writeFileAtomic(secretPath(name), value, { mode: 0o600 })
+}
+
+/** Undefined where there is none, or where others could have read it. */
+export async function secretValue(name: string): Promise<string | undefined> {
+  const found = await stat(secretPath(name)).catch(() => undefined)
+  if (!found || found.size === 0 || (found.mode & 0o777) !== 0o600) return undefined
+  return readFile(secretPath(name), 'utf8')
 }
 
 /** Replaces `{{secret:NAME}}` by what this node keeps under that name. @throws when it keeps none */

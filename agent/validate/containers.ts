@@ -25,12 +25,11 @@ export interface Container {
   address: string | undefined
 }
 
-/** The containers of a Compose project, running or not. @throws MojaboxError `command-failed` when Docker does not answer */
+/** The containers of a Compose project, running or not, without those that `compose run` made for once. @throws MojaboxError `command-failed` when Docker does not answer */
 export async function listContainers(run: RunCommand, project: string): Promise<Container[]> {
-  const filter = `label=com.docker.compose.project=${project}`
-  const listed = await run(['docker', 'ps', '--all', '--quiet', '--no-trunc', '--filter', filter], {
-    timeoutMs: 10_000,
-  })
+  const label = 'label=com.docker.compose'
+  const filters = ['--filter', `${label}.project=${project}`, '--filter', `${label}.oneoff=False`]
+  const listed = await run(['docker', 'ps', '--all', '--quiet', '--no-trunc', ...filters], { timeoutMs: 10_000 })
   const ids = listed.stdout.split('\n').filter((line) => line !== '')
   if (ids.length === 0) return []
   const { stdout } = await run(['docker', 'inspect', ...ids], { timeoutMs: 10_000 })

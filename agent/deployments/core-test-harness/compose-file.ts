@@ -1,6 +1,6 @@
 import type { Definition } from './definition.ts'
 import { isTree, type Layer, type Tree } from './layers.ts'
-import type { Profile } from './profile.ts'
+import { configsOf, type Profile } from './profile.ts'
 import type { Service } from './service.ts'
 
 export interface ComposeInput {
@@ -46,17 +46,22 @@ function bodies({ definition, profile }: ComposeInput): [string, Service][] {
 
 /** What a service gets by being in this profile. */
 function additions(input: ComposeInput, name: string, service: Service): Tree {
-  const { definition, ports, folder, configDigests } = input
+  const { definition, profile, ports, folder, configDigests } = input
   const published = Object.entries(definition.ports).flatMap(([port, { service: of, container }]) =>
     of === name && ports.has(port) ? [`127.0.0.1:${ports.get(port)}:${container}`] : [],
   )
-  const configs = definition.configs.filter(({ services }) => services.includes(name))
+  const configs = configsOf(definition, profile).filter(({ services }) => services.includes(name))
+  const needs = profile.waitsFor[name] ?? []
+  const replicas = profile.replicas[name]
   const digest = configs.map(({ path }) => configDigests.get(path)).join(' ')
   return {
     ...definition.every,
     restart: service.job ? 'no' : 'unless-stopped',
-    ...(service.needs.length > 0 && {
-      depends_on: Object.fromEntries(service.needs.map((need) => [need, condition(definition, need)])),
+    // All under one name, so that one that is asked for brings along those it needs.
+    ...(service.onDemand && { profiles: ['on-demand'] }),
+    ...(replicas && { deploy: { replicas } }),
+    ...(needs.length > 0 && {
+      depends_on: Object.fromEntries(needs.map((need) => [need, condition(definition, need)])),
     }),
     ...(published.length > 0 && { ports: published }),
     ...(configs.length > 0 && {
@@ -92,13 +97,15 @@ function healthcheck({ healthcheck: usual, probe }: Definition, { health, compos
   return { ...usual, ...own, test: ['CMD', 'sh', '-c', probe, 'probe', ...question] }
 }
 
-/** With the site's values in place. */
 function filled(body: Tree, { currency, ports }: ComposeInput): Tree {
-  const text = (value: string) =>
-    value
-      .replaceAll('{{currency}}', currency)
-      .replace(/\{\{port:([a-z-]+)\}\}/g, (_, name: string) => String(ports.get(name) ?? 0))
-  return everyText(body, text) as Tree
+  return everyText(body, (value) => filledText(value, currency, ports)) as Tree
+}
+
+/** With the site's values in place. */
+export function filledText(text: string, currency: string, ports: ReadonlyMap<string, number>): string {
+  return text
+    .replaceAll('{{currency}}', currency)
+    .replace(/\{\{port:([a-z0-9-]+)\}\}/g, (_, name: string) => String(ports.get(name) ?? 0))
 }
 
 function escaped(tree: Tree): Tree {

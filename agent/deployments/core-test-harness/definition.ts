@@ -10,11 +10,13 @@ const Bytes = z.number().int().positive()
 const PublishedPort = z.strictObject({ service: Name, container: Port, default: Port.optional() })
 
 /**
- * A file of the bundle, rendered into the deployment's folder (`{{secret:NAME}}` and `{{currency}}` are filled in) and
- * mounted into the services that read it.
+ * A file of the bundle, rendered into the deployment's folder and mounted into the services that read it. Filled in are
+ * `{{secret:NAME}}`, `{{currency}}`, `{{port:NAME}}`, and `"{{scrape}}"` (what Prometheus reads, a list).
  */
 const ConfigFile = z.strictObject({
   services: z.array(Name).min(1),
+  /** Only in profiles that have this service too. */
+  with: Name.optional(),
   /** Its path in the bundle's files, beside deployment.yaml. */
   file: z.string().min(1),
   /** Its path on the node, below the deployment's folder. */
@@ -23,6 +25,12 @@ const ConfigFile = z.strictObject({
   target: z.string().startsWith('/'),
   uid: z.number().int().nonnegative(),
   mode: z.string().regex(/^0[0-7]{3}$/),
+})
+
+const Certificate = z.strictObject({
+  issuer: Name.optional(),
+  /** DNS names that it is valid for. */
+  hosts: z.array(z.string()).default([]),
 })
 
 const Threshold = z.strictObject({ fail: z.number().positive(), warn: z.number().positive() })
@@ -99,7 +107,13 @@ type FspiopService = (typeof FSPIOP_SERVICES)[number]
 /** What is started for one purpose: these services, and whatever they need. */
 const ProfileChoice = z.strictObject({
   title: z.string(),
-  services: z.array(Name).min(1),
+  services: z.array(Name).default([]),
+  /** Other profiles: what they say holds here too. */
+  includes: z.array(Name).default([]),
+  /** Services that take another's place, by the one they replace. */
+  instead: z.record(Name, z.array(Name).min(1)).default({}),
+  /** Containers of a service, where more than one; its ports are not published then. */
+  replicas: z.record(Name, z.number().int().min(2)).default({}),
   cores: Threshold.default({ fail: 1, warn: 2 }),
 })
 
@@ -115,6 +129,10 @@ export const Definition = z.strictObject({
   probe: z.string(),
   ports: z.record(Name, PublishedPort),
   secrets: z.record(Name, z.strictObject({ bytes: z.number().int().min(16).max(64) })),
+  /** RSA keys to sign messages with; files write `{{secret:NAME-key}}` and `{{secret:NAME-public}}`. */
+  keyPairs: z.array(Name).default([]),
+  /** `{{secret:NAME-key}}` and `{{secret:NAME-certificate}}`; one without an issuer is an authority. */
+  certificates: z.record(Name, Certificate).default({}),
   configs: z.array(ConfigFile),
   kafka: Reached,
   /** Whose admin API provisions and moves funds. */
@@ -167,19 +185,24 @@ export function parseDefinition(text: string): Definition {
 }
 
 function danglingNames(definition: Definition): string[] {
-  const { services, ports, profiles, databases, configs, kafka, ledger, fspiop, provisioning } = definition
+  const { services, ports, profiles, databases, configs, kafka, ledger, fspiop, provisioning, certificates } =
+    definition
   const topics = new Set(Object.values(services).flatMap((service) => Object.keys(service.topics)))
   const named: [string, string][] = [
     ...Object.entries(services).flatMap(([name, { needs }]) => needs.map((need): [string, string] => [name, need])),
     ...Object.entries(profiles).flatMap(([name, profile]) =>
-      profile.services.map((of): [string, string] => [name, of]),
+      [...profile.services, ...Object.entries(profile.instead).flat(2), ...Object.keys(profile.replicas)].map(
+        (of): [string, string] => [name, of],
+      ),
     ),
     ...Object.entries(ports).map(([name, { service }]): [string, string] => [`port ${name}`, service]),
     ...databases.flatMap(({ schema, service, migratedBy }): [string, string][] => [
       [schema, service],
       [schema, migratedBy],
     ]),
-    ...configs.flatMap(({ file, services: of }) => of.map((service): [string, string] => [file, service])),
+    ...configs.flatMap(({ file, services: of, with: also }) =>
+      [...of, ...(also ? [also] : [])].map((service): [string, string] => [file, service]),
+    ),
     ...FSPIOP_SERVICES.map((key): [string, string] => [`fspiop.${key}`, fspiop[key].service]),
     ['kafka', kafka.service],
     ['ledger', ledger.service],
@@ -194,6 +217,16 @@ function danglingNames(definition: Definition): string[] {
       .filter(([, service]) => !(service in services))
       .map(([where, service]) => `${where}: no service ${service}`),
     ...read,
+    ...Object.entries(certificates).flatMap(([name, { issuer }]) =>
+      issuer !== undefined && certificates[issuer]?.issuer !== undefined
+        ? [`${name}: ${issuer} is no authority`]
+        : issuer !== undefined && !(issuer in certificates)
+          ? [`${name}: no certificate ${issuer}`]
+          : [],
+    ),
+    ...Object.entries(profiles).flatMap(([name, { includes }]) =>
+      includes.filter((other) => !(other in profiles)).map((other) => `${name}: no profile ${other}`),
+    ),
     ...(topics.has(provisioning.fundsIn.topic) ? [] : [`provisioning: no topic ${provisioning.fundsIn.topic}`]),
     ...[kafka, ledger].filter(({ port }) => !(port in ports)).map(({ service, port }) => `${service}: no port ${port}`),
   ]

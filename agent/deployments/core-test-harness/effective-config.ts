@@ -13,9 +13,14 @@ export function effectiveConfig({ values, configs }: Rendered): ConfigValue[] {
       : [],
   )
   const files = configs.flatMap(({ path, content, services }) => {
-    const leaves = leavesOf(JSON.parse(content))
+    const leaves = path.endsWith('.json') ? leavesOf(JSON.parse(content)) : [{ name: '', value: content.trim() }]
     return services.flatMap((service) =>
-      leaves.map(({ name, value }) => ({ service, name: `${path}: ${name}`, value, origin: 'profile' })),
+      leaves.map(({ name, value }) => ({
+        service,
+        name: name === '' ? path : `${path}: ${name}`,
+        value,
+        origin: 'profile',
+      })),
     )
   })
   const names = [...new Set(compose.map(({ service }) => service))]

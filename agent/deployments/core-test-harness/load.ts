@@ -3,7 +3,7 @@ import { ANNOTATIONS, type Artifact, OciManifest } from '../../../bundles/format
 import { artifactBlobs, type ReachableBlob } from '../../../bundles/format/read-artifact.ts'
 import type { NodeBundle } from '../../contract/step.ts'
 import { type Definition, readDefinition } from './definition.ts'
-import { type Profile, profileOf } from './profile.ts'
+import { configsOf, type Profile, profileOf } from './profile.ts'
 
 /** Everything of a bundle that planning needs, read and resolved: planning itself does no reading. */
 export interface LoadedDeployment {
@@ -30,9 +30,8 @@ export async function loadDeployment(
   const { definition, text: definitionText } = await readDefinition(readText)
   const profile = profileOf(definition, host.profile)
   const images = imagesOf(definition, profile)
-  const configs = definition.configs.filter((config) => config.services.some((name) => profile.services.includes(name)))
   const configTexts = new Map<string, string>()
-  for (const config of configs) configTexts.set(config.file, await readText(config.file))
+  for (const config of configsOf(definition, profile)) configTexts.set(config.file, await readText(config.file))
   const { artifacts } = bundle.manifest
   const kept = artifacts.filter(
     (artifact) => artifact.kind === 'files' || (artifact.kind === 'image' && images.includes(artifact.name)),

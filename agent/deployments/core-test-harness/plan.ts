@@ -22,7 +22,7 @@ export function planHub(
   rendered: Rendered,
   host: HostSituation,
 ): Step[] {
-  const { definition, profile, packages } = deployment
+  const { profile, packages } = deployment
   const step = <P>(id: string, kind: StepKind, params: P): Step => ({ id, kind, params })
   const stored = [...deployment.keptBlobs, ...(host.installDocker ? (packages?.blobs ?? []) : [])]
   const blobs = [...new Map(stored.map(({ digest, sizeBytes }) => [digest, { digest, sizeBytes }])).values()]
@@ -41,7 +41,7 @@ export function planHub(
       : []),
     step('docker', 'unit', { unit: 'docker.service', title: 'Docker running' }),
     step('images', 'images', { names: host.carriedImages, architecture: host.architecture }),
-    ...Object.entries(definition.secrets).map(([name, { bytes }]) => step(`secret-${name}`, 'secret', { name, bytes })),
+    ...secrets(deployment, rendered),
     ...files(deployment, rendered),
     ...(profile.backing.length > 0
       ? [
@@ -66,6 +66,33 @@ export function planHub(
       waitSeconds: WAIT_SECONDS,
     }),
     ...provisioning(order, deployment),
+  ]
+}
+
+/** What is made on the node and never leaves it: of all that the definition has, what the profile's files read. */
+function secrets({ definition }: LoadedDeployment, rendered: Rendered): Step[] {
+  const { certificates } = definition
+  const isRead = (name: string) => rendered.secrets.includes(name)
+  const issued = Object.entries(certificates).filter(([name, { issuer }]) => issuer && isRead(`${name}-certificate`))
+  const authorities = Object.keys(certificates).filter(
+    (name) => isRead(`${name}-certificate`) || issued.some(([, { issuer }]) => issuer === name),
+  )
+  const step = <P>(kind: StepKind, params: P & { name: string }): Step => ({
+    id: `${kind}-${params.name}`,
+    kind,
+    params,
+  })
+  return [
+    ...Object.entries(definition.secrets)
+      .filter(([name]) => isRead(name))
+      .map(([name, { bytes }]) => step('secret', { name, bytes })),
+    ...definition.keyPairs
+      .filter((name) => isRead(`${name}-key`) || isRead(`${name}-public`))
+      .map((name) => step('key-pair', { name })),
+    ...authorities
+      .filter((name) => certificates[name]?.issuer === undefined)
+      .map((name) => step('certificate', { name, hosts: [] })),
+    ...issued.map(([name, { issuer, hosts }]) => step('certificate', { name, issuer, hosts })),
   ]
 }
 

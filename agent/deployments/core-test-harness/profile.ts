@@ -8,6 +8,7 @@ import {
   type Provisioning,
   type Reached,
 } from './definition.ts'
+import type { Service } from './service.ts'
 
 /** A group that must have a member from `service` on every partition of `topic`. */
 export interface ConsumerGroup {
@@ -38,6 +39,12 @@ export interface Profile {
   backing: string[]
   /** Of `services`: those that run once and end. */
   jobs: string[]
+  /** Of `services`: those that run when they are asked for, and at no other time. */
+  onDemand: string[]
+  /** What each of `services` waits for. */
+  waitsFor: Record<string, string[]>
+  /** Containers by service, where more than one. */
+  replicas: Record<string, number>
   needs: { cores: Threshold; memoryBytes: Threshold; dataBytes: number }
   /** Undefined where the profile has none; so with the following. */
   kafka: Reached | undefined
@@ -53,19 +60,31 @@ export interface Profile {
 
 /** @throws MojaboxError `profile-unknown` */
 export function profileOf(definition: Definition, name: string): Profile {
-  const choice = definition.profiles[name]
-  if (!choice) throw unknown(definition, name)
-  const names = closure(definition, choice.services)
-  const services = names.map((service) => ({ name: service, ...serviceOf(definition, service) }))
+  const choice = choiceOf(definition, name)
+  const { services: entries, instead, replicas } = wholeChoice(definition, name)
+  const replaced = (service: string) => instead[service] ?? [service]
+  const needsOf = (service: string) => serviceOf(definition, service).needs.flatMap(replaced)
+  const names = closure(entries.flatMap(replaced), needsOf)
+  const services = names.map((service) => ({
+    name: service,
+    replicas: replicas[service] ?? 1,
+    ...serviceOf(definition, service),
+  }))
   const has = (service: string) => names.includes(service)
+  const only = (wanted: (service: Service) => boolean) => services.filter(wanted).map((service) => service.name)
+  const lasting = services.filter(({ onDemand }) => !onDemand)
   const ledger = has(definition.ledger.service) ? definition.ledger : undefined
-  const memoryBytes = definition.hostMemoryBytes + sum(services.map((service) => service.memoryBytes))
+  const memoryBytes =
+    definition.hostMemoryBytes + sum(services.map((service) => service.replicas * service.memoryBytes))
   return {
     name,
     title: choice.title,
     services: names,
-    backing: services.filter(({ backing }) => backing).map((service) => service.name),
-    jobs: services.filter(({ job }) => job).map((service) => service.name),
+    backing: only(({ backing }) => backing),
+    jobs: only(({ job, onDemand }) => job && !onDemand),
+    onDemand: only(({ onDemand }) => onDemand),
+    waitsFor: Object.fromEntries(names.map((service) => [service, needsOf(service)])),
+    replicas,
     needs: {
       cores: choice.cores,
       memoryBytes: { fail: memoryBytes, warn: 2 * memoryBytes },
@@ -74,14 +93,59 @@ export function profileOf(definition: Definition, name: string): Profile {
     kafka: has(definition.kafka.service) ? definition.kafka : undefined,
     ledger,
     databases: definition.databases.filter(({ service, migratedBy }) => has(service) && has(migratedBy)),
-    topics: Object.assign({}, ...services.map(({ topics }) => topics)),
-    consumerGroups: services.flatMap(({ name: service, consumes }) =>
+    topics: topicsOf(services),
+    consumerGroups: lasting.flatMap(({ name: service, consumes }) =>
       Object.entries(consumes).map(([group, topic]) => ({ group, topic, service })),
     ),
-    health: services.flatMap(({ name: service, health }) => (health ? [{ service, ...health }] : [])),
+    health: lasting.flatMap(({ name: service, health }) => (health ? [{ service, ...health }] : [])),
     provisioning: ledger && definition.provisioning,
     fspiop: ledger && fspiopOf(definition, has),
   }
+}
+
+/** The files that services of the profile read. */
+export function configsOf({ configs }: Definition, { services }: Pick<Profile, 'services'>): Definition['configs'] {
+  return configs.filter(
+    (config) =>
+      config.services.some((name) => services.includes(name)) &&
+      (config.with === undefined || services.includes(config.with)),
+  )
+}
+
+/** Each topic has a partition for each container that reads it in a group. */
+function topicsOf(services: (Service & { replicas: number })[]): Record<string, number> {
+  const wanted = services.flatMap(({ topics, consumes, replicas }) => [
+    ...Object.entries(topics),
+    ...Object.values(consumes).map((topic): [string, number] => [topic, replicas]),
+  ])
+  const most = new Map<string, number>()
+  for (const [topic, partitions] of wanted) most.set(topic, Math.max(partitions, most.get(topic) ?? 1))
+  return Object.fromEntries(most)
+}
+
+interface Choice {
+  services: string[]
+  instead: Record<string, string[]>
+  replicas: Record<string, number>
+}
+
+/** What the profile itself says, laid over what the profiles say that it includes. */
+function wholeChoice(definition: Definition, name: string, path: readonly string[] = []): Choice {
+  if (path.includes(name)) throw circular([...path, name])
+  const own = choiceOf(definition, name)
+  const included = own.includes.map((other) => wholeChoice(definition, other, [...path, name]))
+  const all: Choice[] = [...included, own]
+  return {
+    services: all.flatMap(({ services }) => services),
+    instead: Object.assign({}, ...all.map(({ instead }) => instead)),
+    replicas: Object.assign({}, ...all.map(({ replicas }) => replicas)),
+  }
+}
+
+function choiceOf(definition: Definition, name: string): Definition['profiles'][string] {
+  const choice = definition.profiles[name]
+  if (!choice) throw unknown(definition, name)
+  return choice
 }
 
 function fspiopOf({ fspiop }: Definition, has: (service: string) => boolean): Fspiop {
@@ -90,12 +154,12 @@ function fspiopOf({ fspiop }: Definition, has: (service: string) => boolean): Fs
 }
 
 /** With all they need, each after what it needs. @throws MojaboxError `definition-invalid` when they need each other */
-function closure(definition: Definition, entries: readonly string[]): string[] {
+function closure(entries: readonly string[], needsOf: (service: string) => string[]): string[] {
   const done: string[] = []
   const visit = (name: string, path: readonly string[]): void => {
     if (done.includes(name)) return
     if (path.includes(name)) throw circular([...path, name])
-    for (const need of serviceOf(definition, name).needs) visit(need, [...path, name])
+    for (const need of needsOf(name)) visit(need, [...path, name])
     done.push(name)
   }
   for (const entry of entries) visit(entry, [])
@@ -116,7 +180,7 @@ function circular(path: string[]): MojaboxError {
   return new MojaboxError({
     code: 'definition-invalid',
     kind: 'bundle',
-    message: 'reading deployment.yaml: services need each other in a circle',
+    message: 'reading deployment.yaml: services or profiles need each other in a circle',
     found: path.join(' needs '),
     needed: 'an order in which they can start',
   })

@@ -73,15 +73,14 @@ export const compose: StepHandler<ComposeParams> = {
 }
 
 function unsettled(params: ComposeParams, containers: ComposeContainer[]): string[] {
-  const of = (name: string) => containers.find((container) => container.service === name)
-  const services = params.services.filter((name) => {
-    const found = of(name)
-    return found?.state !== 'running' || (found.health !== '' && found.health !== 'healthy')
-  })
-  const jobs = params.jobs.filter((name) => {
-    const found = of(name)
-    return found?.state !== 'exited' || found.exitCode !== 0
-  })
+  const lacks = (name: string, isWell: (container: ComposeContainer) => boolean) => {
+    const found = containers.filter((container) => container.service === name)
+    return found.length === 0 || !found.every(isWell)
+  }
+  const services = params.services.filter((name) =>
+    lacks(name, ({ state, health }) => state === 'running' && (health === '' || health === 'healthy')),
+  )
+  const jobs = params.jobs.filter((name) => lacks(name, ({ state, exitCode }) => state === 'exited' && exitCode === 0))
   return [...services, ...jobs]
 }
 

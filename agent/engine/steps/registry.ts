@@ -1,8 +1,10 @@
 import type { StepHandler } from '../../contract/step.ts'
+import { certificate } from './certificate.ts'
 import { compose } from './compose.ts'
 import { file } from './file.ts'
 import { hubAccounts } from './hub-accounts.ts'
 import { images } from './images.ts'
+import { keyPair } from './key-pair.ts'
 import { link } from './link.ts'
 import { packages } from './packages.ts'
 import { participant } from './participant.ts'
@@ -15,10 +17,12 @@ import { user } from './user.ts'
 
 /** Every kind of step, by the name of its file. */
 export const STEP_HANDLERS = {
+  certificate,
   compose,
   file,
   'hub-accounts': hubAccounts,
   images,
+  'key-pair': keyPair,
   link,
   packages,
   participant,

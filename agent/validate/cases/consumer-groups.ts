@@ -33,12 +33,14 @@ function reads(context: ValidateContext, wanted: ConsumerGroup): Promise<ReportC
 /** A group that is being assigned, or is catching up, gets a moment. */
 async function settledFinding(context: ValidateContext, wanted: ConsumerGroup, partitions: number): Promise<Finding> {
   const until = Date.now() + context.times.settleMs
-  const service = context.containers.find((found) => found.service === wanted.service)
-  if (service?.state !== 'running')
-    return fail(`${wanted.service} ${service ? `is ${service.state}` : 'has no container'}`)
+  const containers = context.containers.filter((found) => found.service === wanted.service)
+  const stopped = containers.find(({ state }) => state !== 'running')
+  if (containers.length === 0 || stopped)
+    return fail(`${wanted.service} ${stopped ? `is ${stopped.state}` : 'has no container'}`)
+  const addresses = containers.flatMap(({ address }) => address ?? [])
   let first: bigint | undefined
   for (;;) {
-    const assignment = assigned(await context.kafka.group(wanted.group), wanted, partitions, service.address)
+    const assignment = assigned(await context.kafka.group(wanted.group), wanted, partitions, addresses)
     const unread = await unreadOf(context, wanted, partitions)
     if (assignment.status === 'pass' && unread === 0n) return pass(`${assignment.found}, nothing unread`)
     if (Date.now() >= until) {
@@ -53,14 +55,14 @@ async function settledFinding(context: ValidateContext, wanted: ConsumerGroup, p
   }
 }
 
-/** Kafka keeps a member that died until its session runs out: one from another address than the service's is such a one. */
-function assigned(group: Described, wanted: ConsumerGroup, partitions: number, address: string | undefined): Finding {
+/** Kafka keeps a member that died until its session runs out: one from another address than the service's own is such a one. */
+function assigned(group: Described, wanted: ConsumerGroup, partitions: number, addresses: string[]): Finding {
   if (group.members.length === 0) return fail(`${wanted.group} is ${group.state} and has no members`)
   if (group.state.toLowerCase() !== 'stable') return fail(`${wanted.group} is ${group.state}, not yet assigned`)
-  const own = group.members.filter((member) => address === undefined || member.host === address)
+  const own = group.members.filter((member) => addresses.length === 0 || addresses.includes(member.host))
   if (own.length === 0) {
     return fail(
-      `${wanted.group} has only members at ${group.members.map(({ host }) => host).join(', ')}, not at ${address}`,
+      `${wanted.group} has only members at ${group.members.map(({ host }) => host).join(', ')}, not at ${addresses.join(', ')}`,
     )
   }
   const held = new Set(

@@ -15,7 +15,9 @@ export const health: CaseGroup = {
   level: 'services',
   run: (context) =>
     Promise.all([
-      ...context.profile.services.map((service) => runs(context, service)),
+      ...context.profile.services
+        .filter((service) => !context.profile.onDemand.includes(service))
+        .map((service) => runs(context, service)),
       ...context.profile.health.map((endpoint) => saysOk(context, endpoint)),
     ]),
 }
@@ -29,11 +31,16 @@ function runs(context: ValidateContext, service: string): Promise<ReportCase> {
     subject: service,
   }
   return reportCase(about, context.signal, async () => {
-    const container = context.containers.find((found) => found.service === service)
+    const containers = context.containers.filter((found) => found.service === service)
     // Somebody may have tidied up what has ended; that it ended well, the migrations themselves tell.
-    if (!container) return job ? skip('it has no container any more') : fail('it has no container')
-    const found = container.state === 'exited' ? `exited with ${container.exitCode}` : container.state
-    const well = job ? container.state === 'exited' && container.exitCode === 0 : container.state === 'running'
+    if (containers.length === 0) return job ? skip('it has no container any more') : fail('it has no container')
+    const replicas = context.profile.replicas[service] ?? 1
+    const states = containers.map(({ state, exitCode }) => (state === 'exited' ? `exited with ${exitCode}` : state))
+    const found = [...new Set(states)].join(', ')
+    const well = containers.every(({ state, exitCode }) =>
+      job ? state === 'exited' && exitCode === 0 : state === 'running',
+    )
+    if (containers.length < replicas) return fail(`${containers.length} of ${replicas} containers: ${found}`)
     return well ? pass(found) : fail(found)
   })
 }

@@ -56,3 +56,30 @@ export function platformMissing(name: string, found: (Platform | undefined)[], n
     next: 'build for other platforms (--platform), or name an image that has this one',
   })
 }
+
+/** An image that does not exist for a platform. */
+export interface WithoutPlatform {
+  name: string
+  error: MojaboxError
+}
+
+/**
+ * All of them in one error, so that nobody learns of one after the other.
+ * @param others profiles that do without these images
+ */
+export function platformsMissing(images: readonly WithoutPlatform[], others: readonly string[]): MojaboxError {
+  const [only] = images
+  if (only !== undefined && images.length === 1 && others.length === 0) return only.error
+  const needed = [...new Set(images.map(({ error }) => error.facts.needed))].join(', ')
+  return new MojaboxError({
+    code: 'platform-missing',
+    kind: 'usage',
+    message: `getting images: ${images.length} do not exist for ${needed}: ${images.map(({ name }) => name).join(', ')}`,
+    found: images.map(({ name, error }) => `${name}: ${error.facts.found}`).join('; '),
+    needed,
+    next:
+      others.length > 0
+        ? `name images that have it, or build profiles that do without these: --profile ${others.join(' --profile ')}`
+        : 'build for other platforms (--platform), or name images that have this one',
+  })
+}

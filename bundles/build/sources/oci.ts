@@ -1,10 +1,11 @@
+import { MojaboxError } from '../../format/error.ts'
 import type { Descriptor, Platform } from '../../format/manifest.ts'
 import { isIndex, samePlatform } from '../../format/read-artifact.ts'
 import type { LockedImage } from '../lock.ts'
 import { ensureBlob, fetchImage, parseManifest } from '../oci/fetch-image.ts'
 import { localOrigin } from '../oci/local-origin.ts'
 import type { ImageOrigin, RawManifest } from '../oci/origin.ts'
-import { choosePlatforms, platformMissing } from '../oci/platforms.ts'
+import { choosePlatforms, platformMissing, platformsMissing, type WithoutPlatform } from '../oci/platforms.ts'
 import { registryOrigin } from '../oci/registry-origin.ts'
 import type { BuildContext, Source } from '../source.ts'
 import type { Spec } from '../spec.ts'
@@ -14,9 +15,29 @@ export const ociSource: Source<LockedImage> = {
   async resolve(context) {
     const { loaded, selection, limit } = context
     const names = imageNames(loaded.spec, selection.profiles)
-    return await Promise.all(names.map((name) => limit(() => resolveImage(name, context))))
+    const found = await Promise.all(
+      names.map((name) => limit(() => resolveImage(name, context).catch(onlyMissing(name)))),
+    )
+    const missing = found.filter((image) => 'error' in image)
+    if (missing.length > 0) throw platformsMissing(missing, profilesWithout(loaded.spec, missing))
+    return found.flatMap((image) => ('error' in image ? [] : [image]))
   },
   fetch: (locked, context) => fetchImage(locked, originOf(locked.name, context), context),
+}
+
+/** Another failure ends the build at once. */
+function onlyMissing(name: string): (error: unknown) => WithoutPlatform {
+  return (error) => {
+    if (error instanceof MojaboxError && error.facts.code === 'platform-missing') return { name, error }
+    throw error
+  }
+}
+
+/** Of the spec's profiles: those that have none of these images. */
+function profilesWithout(spec: Spec, missing: WithoutPlatform[]): string[] {
+  return Object.keys(spec.profiles).filter((profile) =>
+    imageNames(spec, [profile]).every((name) => !missing.some((image) => image.name === name)),
+  )
 }
 
 function imageNames(spec: Spec, profiles: string[]): string[] {

@@ -53,8 +53,14 @@ export class HubStack {
     this.profile = profileOf(definition, profile)
   }
 
-  static async start(compose: string[], profile = 'central-ledger'): Promise<HubStack> {
+  /** @param own makes one more profile of the shipped ones, and takes it */
+  static async start(
+    compose: string[],
+    profile = 'central-ledger',
+    own?: (shipped: Definition['profiles']) => Definition['profiles'][string],
+  ): Promise<HubStack> {
     const { definition } = await readDefinition((path) => readFile(join(bundle, path), 'utf8'))
+    if (own) definition.profiles[profile] = own(definition.profiles)
     const stack = new HubStack(compose, definition, profile)
     await stack.render()
     await stack.up(...stack.profile.backing)
@@ -164,7 +170,7 @@ export class HubStack {
       configDigests: new Map(),
     })
     const images = profile.services.map((name) => {
-      const image = definition.services[name]?.compose.image.replace(/^docker\.io/, labRegistry.address)
+      const image = definition.services[name]?.compose.image?.replace(/^docker\.io/, labRegistry.address)
       return [name, { image }]
     })
     const lab = { services: Object.fromEntries(images), networks: { default: { name: HubStack.project } } }

@@ -124,6 +124,35 @@ describe('building images', () => {
     }
   })
 
+  it('names every image that a platform lacks, before anything is fetched, and the profiles that do without', async () => {
+    registry.tag('library/x', '1', putMultiPlatformImage(registry, ['amd64']))
+    registry.tag('library/y', '1', putImage(registry, ['y']))
+    registry.tag('library/z', '1', putMultiPlatformImage(registry, ['amd64', 'arm64']))
+    const spec = specOf({ x: 'docker.io/library/x:1', y: 'docker.io/library/y:1', z: 'docker.io/library/z:1' })
+    const folder = temporaryFolder()
+    const layers = () => registry.requests.filter((path) => path.includes('/blobs/'))
+    await expect(buildIn(folder, { spec, platforms: ['linux/arm64'], origins: mirrored() })).rejects.toThrow(
+      refusal({
+        code: 'platform-missing',
+        message: expect.stringMatching(/library\/x:1, docker.io\/library\/y:1$/),
+        found: 'docker.io/library/x:1: linux/amd64; docker.io/library/y:1: linux/amd64',
+        needed: 'linux/arm64',
+        next: expect.stringMatching(/--profile z$/),
+      }),
+    )
+    // The configuration of y says what it is for.
+    expect(layers()).toHaveLength(1)
+    expect(readdirSync(folder)).toEqual(['cache'])
+  })
+
+  it('names the images of the chosen profiles only', async () => {
+    registry.tag('library/x', '1', putMultiPlatformImage(registry, ['amd64']))
+    registry.tag('library/z', '1', putMultiPlatformImage(registry, ['amd64', 'arm64']))
+    const spec = specOf({ x: 'docker.io/library/x:1', z: 'docker.io/library/z:1' })
+    const wanted = { spec, profiles: ['z'], platforms: ['linux/arm64'], origins: mirrored() }
+    await expect(buildIn(temporaryFolder(), wanted)).resolves.toBeDefined()
+  })
+
   it('refuses layers that may not be distributed', async () => {
     const config = registry.put(OCI.config, { architecture: 'amd64', os: 'linux' })
     const foreign = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { composeLayers } from '../../../agent/deployments/core-test-harness/compose-file.ts'
 import { mergeLayers, type Tree } from '../../../agent/deployments/core-test-harness/layers.ts'
-import { profileOf } from '../../../agent/deployments/core-test-harness/profile.ts'
+import { configsOf, profileOf } from '../../../agent/deployments/core-test-harness/profile.ts'
 import { definition } from './shipped.ts'
 
 interface Rendered {
@@ -89,22 +89,48 @@ describe('the Compose file of a profile', () => {
   })
 
   it('mounts each rendered file into who reads it, and is another when the file is', () => {
-    for (const { services: readers, path, target } of definition.configs) {
-      for (const reader of readers) {
+    for (const { services: readers, path, target } of configsOf(definition, profileOf(definition, 'all-services'))) {
+      for (const reader of readers.filter((name) => name in whole.services)) {
         const { volumes = [], labels } = whole.services[reader] ?? {}
         expect(volumes).toContainEqual(expect.objectContaining({ source: `/d/${path}`, target }))
-        expect(labels?.['org.mojabox.config']).toBe(`digest of ${path}`)
+        expect(labels?.['org.mojabox.config']).toContain(`digest of ${path}`)
       }
     }
   })
 
+  it('mounts a file that is only for company where the company is', () => {
+    const target = (name: string) => JSON.stringify(render(name).services['central-ledger']?.volumes)
+    expect(target('monitoring')).toContain('/opt/app/.CLEDGrc')
+    expect(target('hub')).not.toContain('/opt/app/.CLEDGrc')
+    expect(target('finance-portal')).toContain('/opt/app/.EVENT_SDKrc')
+  })
+
+  it('has several containers of what is busy, and starts nothing that is for being asked for', () => {
+    const { services: perf } = render('load')
+    expect(perf['central-handler-fulfil']).toMatchObject({ deploy: { replicas: 2 } })
+    expect(perf['central-handler-admin']).not.toHaveProperty('deploy')
+    expect(perf.k6).toMatchObject({ profiles: ['on-demand'] })
+    expect(perf.prometheus).not.toHaveProperty('profiles')
+  })
+
+  it('waits for whoever stands in another’s place', () => {
+    expect(Object.keys(render('perf').services['ml-api-adapter']?.depends_on ?? {})).toEqual(
+      expect.arrayContaining(['central-handler-prepare', 'central-handler-timeout']),
+    )
+  })
+
   it('declares every volume and secret that it uses, and leaves no nameless volume behind', () => {
-    expect(Object.keys(whole.volumes).toSorted()).toEqual(['kafka-data', 'mysql-data'])
+    expect(Object.keys(whole.volumes).toSorted()).toEqual(['kafka-data', 'mysql-data', 'objstore-data'])
     expect(whole.secrets['mysql-password']).toEqual({ file: '/s/mysql-password' })
-    expect(Object.keys(whole.secrets).toSorted()).toEqual(Object.keys(definition.secrets).toSorted())
+    expect(Object.keys(whole.secrets).toSorted()).toEqual([
+      'account-lookup-password',
+      'mysql-password',
+      'mysql-root-password',
+    ])
   })
 
   it('leaves nothing for Compose to fill in', () => {
-    expect(JSON.stringify(whole)).not.toMatch(/(^|[^$])(\$\$)*\$([^$]|$)|\{\{/)
+    for (const name of Object.keys(definition.profiles))
+      expect(JSON.stringify(render(name))).not.toMatch(/(^|[^$])(\$\$)*\$([^$]|$)|\{\{/)
   })
 })

@@ -13,7 +13,30 @@ describe('the definition that is shipped', () => {
     const files = definition.configs.map(({ file }) => readShipped(file)).join('\n')
     const asked = [...files.matchAll(/\{\{secret:([^}]+)\}\}/g)].map((match) => match[1])
     const mounted = services.flatMap(([, { compose }]) => stringsOf(compose.secrets))
-    expect([...new Set([...asked, ...mounted])].sort()).toEqual(Object.keys(definition.secrets).sort())
+    const made = [
+      ...Object.keys(definition.secrets),
+      ...definition.keyPairs.flatMap((name) => [`${name}-key`, `${name}-public`]),
+      ...Object.keys(definition.certificates).flatMap((name) => [`${name}-key`, `${name}-certificate`]),
+    ]
+    // Nobody but the step that signs reads an authority's key.
+    const authorities = Object.entries(definition.certificates).filter(([, { issuer }]) => issuer === undefined)
+    const unasked = authorities.map(([name]) => `${name}-key`)
+    expect([...new Set([...asked, ...mounted, ...unasked])].sort()).toEqual(made.sort())
+  })
+
+  it('gives a certificate for each host that is spoken to by TLS', () => {
+    const hosts = Object.values(definition.certificates).flatMap((certificate) => certificate.hosts)
+    const adapters = services.filter(([, { compose }]) => JSON.stringify(compose).includes('IN_SERVER_CERT_PATH'))
+    expect(hosts.toSorted()).toEqual(adapters.map(([name]) => name).toSorted())
+  })
+
+  it('signs only with an authority that it makes', () => {
+    const { certificates } = definition
+    for (const { issuer } of Object.values(certificates)) {
+      if (issuer) expect(certificates[issuer]).toMatchObject({ hosts: [] })
+    }
+    const changed = text.replace('issuer: security-ca', 'issuer: security-payee')
+    expect(() => parseDefinition(changed)).toThrow('not a definition')
   })
 
   it('asks each database for no password that is not in its container', () => {
@@ -24,7 +47,9 @@ describe('the definition that is shipped', () => {
   })
 
   it('renders files that stay JSON', () => {
-    for (const { file } of definition.configs) expect(() => JSON.parse(readShipped(file))).not.toThrow()
+    for (const { file } of definition.configs) {
+      if (file.endsWith('.json')) expect(() => JSON.parse(readShipped(file))).not.toThrow()
+    }
   })
 
   it('has no two ports at one place', () => {
@@ -36,7 +61,9 @@ describe('the definition that is shipped', () => {
     const spec = parse(readFileSync(new URL('bundle.yaml', SHIPPED), 'utf8')) as Spec
     expect(Object.keys(spec.profiles)).toEqual(Object.keys(definition.profiles))
     for (const [name, keys] of Object.entries(spec.profiles)) {
-      const images = profileOf(definition, name).services.map((service) => definition.services[service]?.compose.image)
+      const images = profileOf(definition, name).services.flatMap(
+        (service) => definition.services[service]?.compose.image ?? [],
+      )
       expect({ name, images: keys.map((key) => spec.images[key]).toSorted() }).toEqual({
         name,
         images: [...new Set(images)].toSorted(),
@@ -45,11 +72,15 @@ describe('the definition that is shipped', () => {
   })
 
   it.each(services)('%s: a full image reference with a version, no password in its environment', (_, service) => {
-    expect(service.compose.image).toMatch(/^[a-z.]+\/[a-z/-]+:v?\d+\.\d+(\.\d+)?$/)
+    if (!service.siteImage) {
+      expect(service.compose.image).toMatch(
+        /^[a-z]+(\.[a-z]+)+\/[a-z0-9/-]+:(v?\d+\.\d+(\.\d+)?|RELEASE\.[\dTZ-]+)(-[a-z]+)*$/,
+      )
+    }
     const passwords = Object.keys(service.compose.environment ?? {}).filter((name) =>
       /PASSWORD|SECRET|TOKEN/.test(name),
     )
-    expect(passwords.filter((name) => !name.endsWith('_FILE'))).toEqual([])
+    expect(passwords.filter((name) => !/_(FILE|URL)$/.test(name))).toEqual([])
   })
 
   it.each(services.filter(([, { job }]) => !job))('%s: says how it is, and what it takes', (_, service) => {

@@ -97,6 +97,33 @@ describe('planHub', () => {
     }
   })
 
+  it('makes the secrets of the profile’s services, and no others', async () => {
+    const made = async (profile: string) =>
+      (await stepsOf({ profile }, HOST)).flatMap(({ kind, params }) =>
+        kind === 'secret' ? [(params as { name: string }).name] : [],
+      )
+    expect(await made('central-ledger')).not.toContain('grafana-admin-password')
+    expect(await made('monitoring')).toContain('grafana-admin-password')
+  })
+
+  it('makes an authority before what it signs, and a key pair for each who signs messages', async () => {
+    const made = (await stepsOf({ profile: 'security' })).filter(({ kind }) => /certificate|key-pair/.test(kind))
+    expect(made.map(({ id }) => id)).toEqual([
+      'key-pair-jws-payer',
+      'key-pair-jws-payee',
+      'certificate-security-ca',
+      'certificate-security-payer',
+      'certificate-security-payee',
+    ])
+    expect((await stepsOf()).filter(({ kind }) => /certificate|key-pair/.test(kind))).toEqual([])
+  })
+
+  it('leaves what runs on demand to whoever asks for it', async () => {
+    const services = find<ComposeParams>(await stepsOf({ profile: 'ttk-tests' }), 'services')
+    expect([...services.services, ...services.jobs]).not.toEqual(expect.arrayContaining(['ttk-tests']))
+    expect(services.services).toContain('mojaloop-testing-toolkit')
+  })
+
   it('writes below the deployment’s folder only', async () => {
     for (const { path } of files(await stepsOf())) {
       expect(posix.normalize(path)).toBe(path)

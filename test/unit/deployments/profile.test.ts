@@ -1,36 +1,75 @@
 import { describe, expect, it } from 'vitest'
-import { profileOf } from '../../../agent/deployments/core-test-harness/profile.ts'
+import { configsOf, profileOf } from '../../../agent/deployments/core-test-harness/profile.ts'
+import { scrapeConfigs } from '../../../agent/deployments/core-test-harness/scrape.ts'
 import { definition, readShipped } from './shipped.ts'
 
 const names = Object.keys(definition.profiles)
 
 describe('every profile is closed: it brings what it needs to work', () => {
   it.each(names)('%s: each service after those that it needs, once', (name) => {
-    const { services } = profileOf(definition, name)
+    const { services, waitsFor } = profileOf(definition, name)
     expect(new Set(services).size).toBe(services.length)
     services.forEach((service, index) => {
-      const needs = definition.services[service]?.needs ?? []
-      expect(needs.filter((need) => !services.slice(0, index).includes(need))).toEqual([])
+      expect(waitsFor[service]?.filter((need) => !services.slice(0, index).includes(need))).toEqual([])
     })
   })
 
   it.each(names)('%s: every host that a file or a variable of its services names is one of its services', (name) => {
     const { services } = profileOf(definition, name)
-    for (const [service, hosts] of namedHosts(services)) {
+    for (const [service, hosts] of namedHosts(name)) {
       expect({ service, foreign: hosts.filter((host) => !services.includes(host)) }).toEqual({ service, foreign: [] })
     }
   })
 
   it.each(names)('%s: a service that names a host also waits for it, or for what does', (name) => {
+    const { services, waitsFor } = profileOf(definition, name)
+    const named = namedHosts(name)
+    // Of two that call each other neither can wait for the other.
+    const callsBack = (host: string, service: string) =>
+      named.some(([other, theirs]) => other === host && theirs.includes(service))
+    for (const [service, hosts] of named) {
+      // A job reads the file of the service it is for, and works on its database alone; a page is only told of others.
+      if (definition.services[service]?.job && !definition.services[service]?.onDemand) continue
+      const waited = closureOf(service, waitsFor)
+      const unwaited = hosts.filter(
+        (host) => services.includes(host) && host !== service && !waited.has(host) && !callsBack(host, service),
+      )
+      expect({ service, unwaited }).toEqual({ service, unwaited: [] })
+    }
+  })
+
+  it.each(names)('%s: every variable of a command is set, every port that is written is published', (name) => {
     const { services } = profileOf(definition, name)
-    // A job reads the file of the service it is for, and works on its database alone.
-    const lasting = services.filter((service) => !definition.services[service]?.job)
-    for (const [service, hosts] of namedHosts(lasting)) {
-      const waited = closureOf(service)
-      expect({ service, unwaited: hosts.filter((host) => host !== service && !waited.has(host)) }).toEqual({
+    for (const service of services) {
+      const { environment = {}, command = [] } = (definition.services[service]?.compose ?? {}) as Body
+      const used = [command].flat().flatMap((word) => [...word.matchAll(/\$\{?([A-Z_]+)/g)].map((match) => match[1]))
+      expect({ service, unset: used.filter((variable) => !((variable ?? '') in environment)) }).toEqual({
         service,
-        unwaited: [],
+        unset: [],
       })
+      for (const port of writtenPorts(name, service)) {
+        const published = definition.ports[port]
+        expect({ port, default: published?.default, service: published?.service }).toEqual({
+          port,
+          default: expect.any(Number),
+          service: expect.toSatisfy((of: string) => services.includes(of)),
+        })
+      }
+    }
+  })
+
+  it.each(names)('%s: what is measured is measured in this profile', (name) => {
+    const profile = profileOf(definition, name)
+    for (const { job_name, dns_sd_configs } of scrapeConfigs(definition, profile)) {
+      expect(profile.services).toContain(job_name)
+      expect(dns_sd_configs[0]?.names).toEqual([job_name])
+    }
+  })
+
+  it.each(names)('%s: a partition for every container that reads', (name) => {
+    const { topics, consumerGroups, replicas } = profileOf(definition, name)
+    for (const { topic, service } of consumerGroups) {
+      expect(topics[topic]).toBeGreaterThanOrEqual(replicas[service] ?? 1)
     }
   })
 
@@ -48,38 +87,6 @@ describe('every profile is closed: it brings what it needs to work', () => {
     const { ledger, consumerGroups, provisioning } = profileOf(definition, name)
     if (!ledger) return
     expect(consumerGroups.map(({ group }) => group)).toContain(provisioning?.fundsIn.group)
-  })
-})
-
-describe('upstream’s defects are not here', () => {
-  it('transfers can commit: with the API come the cache, and the handler of the batch topic that positions go to', () => {
-    for (const name of ['transfer', 'central-ledger', 'all-services']) {
-      const { services, consumerGroups } = profileOf(definition, name)
-      expect(services).toContain('redis')
-      expect(consumerGroups.map(({ topic }) => topic)).toContain('topic-transfer-position-batch')
-    }
-  })
-
-  it('discovery has its cache', () => {
-    expect(profileOf(definition, 'discovery').services).toContain('redis')
-  })
-
-  it('central-settlement is asked on the port that it listens on', () => {
-    expect(definition.services['central-settlement']?.health).toEqual({ port: 3007, path: '/v2/health' })
-  })
-
-  it('nothing is built from somebody’s own folder', () => {
-    for (const { compose } of Object.values(definition.services)) expect(compose).not.toHaveProperty('build')
-  })
-
-  it('nothing runs as root that need not, and nothing mounts a key that is not made on the node', () => {
-    const roots = Object.entries(definition.services).filter(([, { compose }]) => !compose.user)
-    expect([...new Set(roots.map(([, { compose }]) => compose.image.replace(/:.*/, '')))].toSorted()).toEqual([
-      // Their entry points give up root themselves.
-      'docker.io/apache/kafka',
-      'docker.io/library/mysql',
-      'docker.io/library/redis',
-    ])
   })
 })
 
@@ -110,6 +117,56 @@ describe('profileOf', () => {
     )
   })
 
+  it('puts services in the place of one, also where that one is needed', () => {
+    const { services, waitsFor } = profileOf(definition, 'perf')
+    const apart = definition.profiles.perf?.instead['central-ledger-handlers'] ?? []
+    expect(services).toEqual(expect.arrayContaining(apart))
+    expect(services).not.toContain('central-ledger-handlers')
+    expect(waitsFor['ml-api-adapter']).toEqual(expect.arrayContaining(apart))
+  })
+
+  it('counts every container of a service, and gives its topics as many partitions', () => {
+    const { needs, topics, replicas } = profileOf(definition, 'perf')
+    const { perf } = definition.profiles
+    const alone = profileOf(
+      { ...definition, profiles: { alone: { ...perf, includes: [], replicas: {} } as never } },
+      'alone',
+    )
+    expect(alone.topics['topic-transfer-prepare']).toBe(1)
+    expect(replicas['central-handler-prepare']).toBe(2)
+    expect(topics).toMatchObject({ 'topic-transfer-prepare': 2, 'topic-quotes-post': 2, 'topic-transfer-get': 1 })
+    const [more] = ['central-handler-prepare'].map((name) => definition.services[name]?.memoryBytes ?? 0)
+    expect(needs.memoryBytes.fail).toBeGreaterThan(profileOf(definition, 'hub').needs.memoryBytes.fail + (more ?? 0))
+  })
+
+  it('holds in a profile what holds in those that it includes', () => {
+    const load = profileOf(definition, 'load')
+    expect(load.replicas).toEqual(profileOf(definition, 'perf').replicas)
+    expect(load.services).toEqual(
+      expect.arrayContaining(
+        profileOf(definition, 'monitoring').services.filter((name) => name !== 'central-ledger-handlers'),
+      ),
+    )
+    expect(load.services).not.toContain('central-ledger-handlers')
+  })
+
+  it('refuses profiles that include each other', () => {
+    const { perf, load } = definition.profiles
+    const profiles = { ...definition.profiles, perf: { ...perf, includes: ['load'] } as NonNullable<typeof load> }
+    expect(() => profileOf({ ...definition, profiles }, 'perf')).toThrow('need each other')
+  })
+
+  it('runs on demand what is marked so, and neither waits for it nor looks whether it is well', () => {
+    const { onDemand, jobs, health, services } = profileOf(definition, 'ttk-tests')
+    expect(onDemand).toEqual(['ttk-provisioning', 'ttk-tests'])
+    expect(jobs).not.toEqual(expect.arrayContaining(onDemand))
+    expect(health.map(({ service }) => service)).not.toEqual(expect.arrayContaining(onDemand))
+    const needy = services.filter((name) =>
+      (definition.services[name]?.needs ?? []).some((need) => onDemand.includes(need)),
+    )
+    expect(needy.filter((name) => !onDemand.includes(name))).toEqual([])
+  })
+
   it('refuses services that need each other', () => {
     const { redis } = definition.services
     const services = {
@@ -120,22 +177,36 @@ describe('profileOf', () => {
   })
 })
 
-/** Names of services in a service's own body and in the files that it reads: `kafka:9092`, `http://central-ledger:3001`. */
-function namedHosts(services: string[]): [string, string[]][] {
-  const known = Object.keys(definition.services)
-  return services.map((service) => {
-    const files = definition.configs.filter((config) => config.services.includes(service)).map(({ file }) => file)
-    const { environment, command } = definition.services[service]?.compose ?? { image: '' }
-    const text = [JSON.stringify([environment, command]), ...files.map((file) => readShipped(file))].join('\n')
-    const words = [...text.matchAll(/"(?:HOST|host)":\s*"([a-z0-9-]+)"|([a-z][a-z0-9-]+):\d{4}|-h([a-z]+) /g)]
-    return [
-      service,
-      [...new Set(words.map((match) => match[1] ?? match[2] ?? match[3] ?? ''))].filter((word) => known.includes(word)),
-    ]
+interface Body {
+  environment?: Record<string, string>
+  command?: string | string[]
+}
+
+/** What a service reads: its body in the Compose file, then its files. */
+function textsOf(profileName: string, service: string): string {
+  const profile = profileOf(definition, profileName)
+  const files = configsOf(definition, profile).filter((config) => config.services.includes(service))
+  const { environment, command } = (definition.services[service]?.compose ?? {}) as Body
+  return [JSON.stringify([environment, command]), ...files.map(({ file }) => readShipped(file))].join('\n')
+}
+
+/** Names of hosts in what a service reads: `kafka:9092`, `http://central-ledger:3001`, `host=mysql`; not its own. */
+function namedHosts(profileName: string): [string, string[]][] {
+  return profileOf(definition, profileName).services.map((service) => {
+    const words = textsOf(profileName, service).matchAll(
+      /"(?:HOST|host)":\s*"([a-z][a-z0-9-]*)"|(?<![A-Za-z0-9.:_-])([a-z][a-z0-9-]*):\d{4,5}(?!\d)|-h([a-z]+) |host=([a-z-]+)|(?<!file):\/\/([a-z][a-z0-9-]*)[:/]/g,
+    )
+    const hosts = [...words].map((match) => match.slice(1).find((word) => word !== undefined) ?? '')
+    return [service, [...new Set(hosts)].filter((host) => host !== 'localhost')]
   })
 }
 
-function closureOf(service: string): Set<string> {
-  const needs = definition.services[service]?.needs ?? []
-  return new Set([...needs, ...needs.flatMap((need) => [...closureOf(need)])])
+/** Ports whose number is written into what a service reads. */
+function writtenPorts(profileName: string, service: string): string[] {
+  return [...textsOf(profileName, service).matchAll(/\{\{port:([^}]+)\}\}/g)].map((match) => match[1] ?? '')
+}
+
+function closureOf(service: string, waitsFor: Record<string, string[]>): Set<string> {
+  const needs = waitsFor[service] ?? []
+  return new Set([...needs, ...needs.flatMap((need) => [...closureOf(need, waitsFor)])])
 }

@@ -79,6 +79,31 @@ describe('what a site sets', () => {
   })
 })
 
+describe('a service whose image nobody publishes', () => {
+  const own = ['acquirer-backend', 'acquirer-frontend', 'registry-oracle']
+  const merchants = async (names: string[]) => {
+    const deployment = await loadDeployment(shippedBundle().bundle, { ...host, profile: 'merchant-registry' })
+    const services = Object.fromEntries(names.map((name) => [name, { image: `${name}:1` }]))
+    return renderHub(orderOf({ settings: { ...orderOf().settings, services } as never }), deployment)
+  }
+
+  it('is refused by name, all of them at once, with where to name an image', async () => {
+    await expect(merchants(['registry-oracle'])).rejects.toMatchObject({
+      facts: {
+        code: 'image-not-given',
+        kind: 'usage',
+        found: 'no image for acquirer-backend, acquirer-frontend',
+        next: expect.stringContaining('settings.services.acquirer-backend.image'),
+      },
+    })
+  })
+
+  it('runs with the image that the site names', async () => {
+    const { images } = await merchants(own)
+    expect(own.map((name) => images.get(name))).toEqual(own.map((name) => `${name}:1`))
+  })
+})
+
 describe('a Compose file of the site’s own', () => {
   it('is laid over, value by value, the last one winning', async () => {
     const files = [
@@ -119,6 +144,40 @@ describe('a Compose file of the site’s own', () => {
     await expect(rendered({}, extra)).rejects.toMatchObject({
       facts: { code: 'port-twice', found: expect.stringMatching(/central-ledger and watcher on 3001/) },
     })
+  })
+})
+
+describe('files of a profile', () => {
+  const filesOf = async (profile: string, settings = {}) => {
+    const deployment = await loadDeployment(shippedBundle().bundle, { ...host, profile })
+    const { configs } = renderHub(orderOf({ settings: { ...orderOf().settings, ...settings } }), deployment)
+    return new Map(configs.map(({ path, content }) => [path, content]))
+  }
+
+  it('tell Prometheus every service that has metrics, each of its containers', async () => {
+    const { scrape_configs: jobs } = JSON.parse((await filesOf('load')).get('prometheus.json') ?? '')
+    expect(jobs).toContainEqual({
+      job_name: 'central-handler-fulfil',
+      metrics_path: '/metrics',
+      dns_sd_configs: [{ names: ['central-handler-fulfil'], type: 'A', port: 3001 }],
+    })
+    expect(jobs.map(({ job_name }: { job_name: string }) => job_name)).not.toContain('central-ledger-handlers')
+  })
+
+  it('name ports as the site has them', async () => {
+    const files = await filesOf('finance-portal', { ports: { 'finance-portal': 19400 } })
+    expect(files.get('reporting-hub-bop-api-svc.json')).toContain('http://localhost:19400')
+  })
+
+  it('leave nothing unfilled but secrets', async () => {
+    for (const profile of ['load', 'finance-portal', 'security', 'all-services']) {
+      for (const [path, content] of await filesOf(profile)) {
+        expect({ path, left: content.replaceAll(/\{\{secret:[a-z0-9-]+\}\}/g, '').match(/\{ ?\{/) }).toEqual({
+          path,
+          left: null,
+        })
+      }
+    }
   })
 })
 

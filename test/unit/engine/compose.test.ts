@@ -37,6 +37,17 @@ async function failureOf(work: Promise<unknown>): Promise<MojaboxError> {
   return error as MojaboxError
 }
 
+describe('a service of several containers', () => {
+  it('is well when all of them are', async () => {
+    const docker = hub()
+    docker.add('ledger', 'running', 'Up 2 seconds (health: starting)')
+    await expect(compose.isDone(at(docker), PARAMS)).resolves.toBe(false)
+    const both = hub()
+    both.add('ledger', 'running', 'Up 2 seconds (healthy)')
+    await expect(compose.isDone(at(both), PARAMS)).resolves.toBe(true)
+  })
+})
+
 describe('listContainers', () => {
   it('reads state, health and exit code as `docker ps` tells them', async () => {
     const docker = hub()

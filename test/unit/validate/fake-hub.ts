@@ -12,12 +12,24 @@ const service = (more: Partial<Service>): Service => ({
   needs: [],
   backing: false,
   job: false,
+  onDemand: false,
+  siteImage: false,
   memoryBytes: 1,
   dataBytes: 0,
   topics: {},
   consumes: {},
   variables: [],
   compose: { image: 'docker.io/library/none:1' },
+  ...more,
+})
+
+const profile = (more: Partial<Definition['profiles'][string]>): Definition['profiles'][string] => ({
+  title: '',
+  services: [],
+  includes: [],
+  instead: {},
+  replicas: {},
+  cores: { fail: 1, warn: 1 },
   ...more,
 })
 
@@ -33,6 +45,8 @@ export const DEFINITION: Definition = {
     ledger: { service: 'ledger', container: 9, default: 9 },
   },
   secrets: {},
+  keyPairs: [],
+  certificates: {},
   configs: [],
   kafka: { service: 'kafka', port: 'kafka' },
   ledger: { service: 'ledger', port: 'ledger' },
@@ -78,8 +92,8 @@ export const DEFINITION: Definition = {
     ...Object.fromEntries(['transfers', 'quotes', 'parties', 'oracle'].map((name) => [name, service({})])),
   },
   profiles: {
-    small: { title: 'a small one', services: ['handlers'], cores: { fail: 1, warn: 1 } },
-    bare: { title: 'one without a ledger', services: ['quotes'], cores: { fail: 1, warn: 1 } },
+    small: profile({ services: ['handlers'] }),
+    bare: profile({ services: ['quotes'] }),
   },
 }
 

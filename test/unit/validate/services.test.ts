@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { consumerGroups } from '../../../agent/validate/cases/consumer-groups.ts'
 import { health } from '../../../agent/validate/cases/health.ts'
 import { migrations } from '../../../agent/validate/cases/migrations.ts'
@@ -16,6 +16,46 @@ it.each([health, topics, consumerGroups, migrations, seeds])('$name passes on a 
   const cases = await group.run(new FakeHub().context())
   expect(cases.length).toBeGreaterThan(0)
   for (const found of cases) expect(found).toMatchObject({ status: 'pass', subject: '' })
+})
+
+describe('a service of several containers', () => {
+  const replicas = { handlers: 2 }
+  const second = (hub: FakeHub, state = 'running') => ({
+    ...hub.container('handlers'),
+    id: 'second',
+    address: '10.0.0.99',
+    state,
+  })
+
+  it('runs when all of them run', async () => {
+    const hub = new FakeHub()
+    const profile = { ...hub.context().profile, replicas }
+    const runs = async () => {
+      const cases = await health.run({ ...hub.context(), profile })
+      return cases.find(({ id }) => id === 'container:handlers')
+    }
+    expect(await runs()).toMatchObject({ status: 'fail', found: '1 of 2 containers: running' })
+    hub.containers.push(second(hub, 'restarting'))
+    expect(await runs()).toMatchObject({ status: 'fail', found: 'running, restarting' })
+    hub.containers.pop()
+    hub.containers.push(second(hub))
+    expect(await runs()).toMatchObject({ status: 'pass' })
+  })
+
+  it('shares the partitions of a topic', async () => {
+    const hub = new FakeHub()
+    hub.kafka.partitionsOf.set('topic-admin', 2)
+    const [mine, other] = [hub.container('handlers').address ?? '', '10.0.0.99']
+    const members = [mine, other].map((host, partition) => ({
+      host,
+      partitions: [{ topic: 'topic-admin', partition }],
+    }))
+    hub.kafka.groups.set('group-admin', { state: 'Stable', members })
+    const only = async () => (await consumerGroups.run(hub.context()))[0]
+    expect(await only()).toMatchObject({ status: 'fail', found: expect.stringContaining('partition 1') })
+    hub.containers.push(second(hub))
+    expect(await only()).toMatchObject({ status: 'pass', found: expect.stringContaining('2 members') })
+  })
 })
 
 it('health names a service that does not run', async () => {
