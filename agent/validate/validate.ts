@@ -6,9 +6,11 @@ import { openLedgerApi } from '../deployments/core-test-harness/ledger-api.ts'
 import { reportCase, skip } from './case.ts'
 import { type Container, listContainers } from './containers.ts'
 import { LEVELS, type Level, type ValidateContext, type ValidateTimes } from './context.ts'
+import { DEFAULT_CALLBACKS_PORT, fspiopOf } from './fspiop/wiring.ts'
 import { httpGet } from './http-get.ts'
 import { type OpenKafka, openKafka } from './kafka.ts'
 import { CASE_GROUPS } from './registry.ts'
+import type { SigningKeys } from './transfer/session.ts'
 
 export interface ValidateOptions {
   definition: Definition
@@ -25,10 +27,20 @@ export interface ValidateOptions {
   /** Called as each level is done. */
   onLevel?: (level: Report['levels'][number]) => void
   times?: Partial<ValidateTimes>
+  /** Needed where the profile signs messages. */
+  signingKeys?: SigningKeys
   openKafka?: OpenKafka
 }
 
-const TIMES: ValidateTimes = { healthMs: 5_000, settleMs: 15_000, fundsMs: 20_000, lookMs: 250 }
+const TIMES: ValidateTimes = {
+  healthMs: 5_000,
+  settleMs: 15_000,
+  fundsMs: 20_000,
+  callbackMs: 15_000,
+  expiryMs: 4_000,
+  timeoutMs: 40_000,
+  lookMs: 250,
+}
 const KAFKA_MS = 5_000
 
 /**
@@ -56,6 +68,8 @@ export async function validate(options: ValidateOptions): Promise<Report['levels
       kafka,
       partitions: once(() => kafka.topics()),
       ledger: openLedgerApi({ url: `http://127.0.0.1:${portOf(profile.ledger.port)}`, signal }),
+      callbacksPort: portOf(fspiopOf(profile)?.callbacksPort ?? '') ?? DEFAULT_CALLBACKS_PORT,
+      signingKeys: options.signingKeys,
       get: (url, timeoutMs) => httpGet(url, timeoutMs, signal),
     }
     const results: Report['levels'] = []
