@@ -164,15 +164,15 @@ class Play {
   }
 
   /**
-   * Whenever money has moved, whatever else went wrong. What a run that was cut short left behind goes back with it, so
-   * that it does not add up.
+   * Whenever money has moved, whatever else went wrong: the payee's position tells, as the payer's may only be reserved.
+   * What a run that was cut short left behind goes back with it, so that it does not add up.
    */
   private async payBack(): Promise<Finding> {
     const session = this.session()
     const { payer, payee } = session
     const now = await readPositions(session)
     const left = this.start.payer > 0n && this.start.payee === -this.start.payer ? this.start.payer : 0n
-    const units = now.payer - this.start.payer + left
+    const units = this.start.payee - now.payee + left
     if (units <= 0n) return skip('not tried: nothing has been moved')
     const terms = termsOf(session, payee, payer, units)
     const leg = { from: payee, to: payer, version: '2.0', answer: 'COMMITTED' } as const

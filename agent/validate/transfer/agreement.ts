@@ -14,8 +14,8 @@ export interface Terms extends Ilp {
 
 const Offer = z.object({ ilpPacket: z.string(), condition: z.string() })
 
-/** Long enough for all that one transfer takes, also on a slow host. */
-const VALID_MS = 60_000
+/** Long enough for all that one transfer takes, also on a slow host; what is reserved in vain is released soon after. */
+const VALID_MS = 30_000
 
 /** The payer's DFSP asks what the payment will cost, the payee's says it and binds itself to it. */
 export async function agree(session: Session): Promise<{ finding: Finding; terms: Terms | undefined }> {

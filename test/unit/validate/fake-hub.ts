@@ -3,8 +3,10 @@ import type { Definition, Profile } from '../../../agent/deployments/core-test-h
 import { decimalOf, openLedgerApi } from '../../../agent/deployments/core-test-harness/ledger-api.ts'
 import type { Container } from '../../../agent/validate/containers.ts'
 import type { ValidateContext } from '../../../agent/validate/context.ts'
+import type { Fspiop } from '../../../agent/validate/fspiop/wiring.ts'
 import { FakeKafka } from '../ledger/fake-kafka.ts'
 import { FakeLedger } from '../ledger/fake-ledger.ts'
+import { FakeSwitch } from './fake-switch.ts'
 
 const PROFILE: Profile = {
   title: 'a small one',
@@ -27,7 +29,10 @@ const PROFILE: Profile = {
     hubAccounts: [],
     settlementModel: {} as Profile['provisioning']['settlementModel'],
     fundsIn: { group: 'group-admin', topic: 'topic-admin' },
-    participants: [{ name: 'mojaboxpayer', netDebitCap: 1, funds: 1 }],
+    participants: [
+      { name: 'mojaboxpayer', netDebitCap: 1, funds: 1 },
+      { name: 'mojaboxpayee', netDebitCap: 1, funds: 1 },
+    ],
   },
 }
 
@@ -45,12 +50,23 @@ export const DEFINITION: Definition = {
   profiles: { small: PROFILE },
 }
 
-const TIMES = { healthMs: 100, settleMs: 60, fundsMs: 300, lookMs: 10 }
+const TIMES = {
+  healthMs: 100,
+  settleMs: 60,
+  fundsMs: 300,
+  callbackMs: 300,
+  expiryMs: 100,
+  timeoutMs: 400,
+  lookMs: 10,
+}
 
 /** A hub that is well in every respect, until a test breaks something. */
 export class FakeHub {
   readonly kafka = new FakeKafka()
   readonly ledger = new FakeLedger()
+  readonly switch = new FakeSwitch(this.ledger)
+  /** Where it answers DFSPs; without it, it does not. */
+  fspiop: Fspiop | undefined
   readonly commands: { argv: string[]; input: string | undefined }[] = []
   containers: Container[] = PROFILE.services.map((service, index) => container(service, index))
   readonly health = new Map<string, { status: number; body: string } | Error>()
@@ -60,6 +76,8 @@ export class FakeHub {
     ['currency', 5],
   ])
   migrationLocked = false
+  /** Its containers cannot reach this machine. */
+  walledOff = false
   failed: string[] = []
   readonly moved: Parameters<ValidateContext['moved']>[0][] = []
 
@@ -69,6 +87,7 @@ export class FakeHub {
     const partitions = [{ topic: 'topic-admin', partition: 0 }]
     this.kafka.groups.set('group-admin', { state: 'Stable', members: [{ host: address, partitions }] })
     this.ledger.addParticipant('mojaboxpayer', 'USD', 50_000n)
+    this.ledger.addParticipant('mojaboxpayee', 'USD', 50_000n)
   }
 
   container(service: string): Container {
@@ -77,10 +96,26 @@ export class FakeHub {
     return found
   }
 
+  /** Its services answer DFSPs from now on, all of them at one port. */
+  async openToDfsps(): Promise<void> {
+    const at = { service: 'adapter', port: await this.switch.listen() }
+    this.containers.push({ ...container('adapter', 0), address: '127.0.0.1', gateway: '127.0.0.1' })
+    const oracle = { service: 'adapter', url: 'http://oracle:3000' }
+    this.fspiop = {
+      transfers: at,
+      quotes: at,
+      parties: at,
+      partiesAdmin: at,
+      oracle,
+      callbacksPort: 'callbacks',
+      jws: false,
+    }
+  }
+
   context(): ValidateContext {
     const signal = new AbortController().signal
     return {
-      profile: PROFILE,
+      profile: Object.assign({ ...PROFILE }, this.fspiop && { fspiop: this.fspiop }),
       currency: 'USD',
       signal,
       times: TIMES,
@@ -89,6 +124,8 @@ export class FakeHub {
       kafka: this.kafka,
       partitions: () => this.kafka.topics(),
       ledger: openLedgerApi({ url: this.ledger.url, signal }),
+      callbacksPort: 0,
+      signingKeys: undefined,
       failed: this.failed,
       moved: (movement) => void this.moved.push(movement),
       get: async (url) => {
@@ -106,16 +143,22 @@ export class FakeHub {
     this.commands.push({ argv, input: options?.input })
     const ok = (stdout: string) => ({ code: 0, stdout, stderr: '' })
     if (argv[1] === 'ps') return ok(this.containers.map(({ id }) => id).join('\n'))
+    if (argv.includes('node')) return { code: this.walledOff ? 3 : 0, stdout: '', stderr: '' }
     if (argv[1] === 'inspect') return ok(JSON.stringify(this.containers.map(inspected)))
     return ok(this.rows(options?.input ?? ''))
   }
 
   private rows(sql: string): string {
-    const transfer = this.ledger.transfers.get(/transferId = '([^']+)'/.exec(sql)?.[1] ?? '')
+    const transferId = /transferId = '([^']+)'/.exec(sql)?.[1] ?? ''
+    const transfer = this.ledger.transfers.get(transferId) ?? this.switch.transfers.get(transferId)
+    const name = /p\.name = '([^']+)'/.exec(sql)?.[1]
+    if (name !== undefined) return this.switch.changesOf(transferId, name).map(decimalOf).join('\n')
     if (sql.includes('information_schema')) return [...this.tables.keys()].join('\n')
     if (sql.includes('migration_lock')) return this.migrationLocked ? '1' : '0'
     if (sql.includes('from migration')) return String(this.tables.get('migration') ?? 0)
-    if (sql.includes('participantPositionChange')) return (transfer?.changes ?? []).map(decimalOf).join('\n')
+    if (sql.includes('participantPositionChange')) {
+      return (this.ledger.transfers.get(transferId)?.changes ?? []).map(decimalOf).join('\n')
+    }
     if (sql.includes('transferStateChange')) return (transfer?.states ?? []).join('\n')
     return [...sql.matchAll(/select '(\w+)'/g)]
       .map((match) => `${match[1]}\t${this.tables.get(match[1] ?? '')}`)
@@ -132,6 +175,7 @@ function container(service: string, index: number): Container {
     state: job ? 'exited' : 'running',
     exitCode: 0,
     address: job ? undefined : `10.0.0.${index + 1}`,
+    gateway: undefined,
   }
 }
 
