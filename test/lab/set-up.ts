@@ -14,6 +14,7 @@ import { ensurePackages } from './packages.ts'
 import { succeeds } from './process.ts'
 import { ensureRegistry, ensureServed, labRegistry, type Registry } from './registry.ts'
 import { createStageRunner, type Log, type StageRunner } from './stages.ts'
+import { standInsImage } from './stand-ins/image.ts'
 
 export interface Lab {
   registry: Registry
@@ -79,6 +80,7 @@ function stageImages(runner: StageRunner): ImageStages {
   const baseReady = imageStage(baseImage, packagesReady)
   const runtimeReady = imageStage(nodeRuntimeImage, baseReady)
   imageStage(centralLedgerImage, runtimeReady)
+  imageStage(standInsImage, runtimeReady)
   for (const image of [kafkaImage, mysqlImage, redisImage]) imageStage(image, baseReady)
   for (const suite of nodeSuites) imageStage(nodeImage(suite), baseReady)
   return { dockerReady, packagesReady, imagesReady }
