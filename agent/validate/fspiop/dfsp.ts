@@ -4,7 +4,7 @@ import { MojaboxError } from '../../../bundles/format/error.ts'
 import type { ValidateContext } from '../context.ts'
 import type { Callback, Callbacks } from './callbacks.ts'
 import { fspiopHeaders, type Resource, type Version } from './headers.ts'
-import { signatureFault, signatureHeaders } from './jws.ts'
+import { signableJson, signatureFault, signatureHeaders } from './jws.ts'
 import { sendHttp } from './send.ts'
 
 /** What a DFSP needs to speak with the hub. */
@@ -76,7 +76,7 @@ export class Dfsp {
     const { context } = this.line
     const { method, path, version = '1.1', destination } = message
     const { service, url } = this.line.serviceOf(resourceOf(path))
-    const body = message.body && JSON.stringify(message.body)
+    const body = message.body && signableJson(message.body)
     const date = new Date()
     const headers = fspiopHeaders({ method, resource: resourceOf(path), version, source: this.name, destination, date })
     if (this.keys && body !== undefined) {

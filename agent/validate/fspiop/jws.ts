@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+import { type KeyObject, sign, verify } from 'node:crypto'
 
 interface Message {
   method: string
@@ -23,12 +23,24 @@ export function signatureHeaders(message: Message, key: KeyObject): Record<strin
   }
 }
 
+/**
+ * A body as it has to be sent to be signed: Mojaloop's own library checks a signature against the parsed body, written
+ * again with its names in order.
+ */
+export function signableJson(body: object): string {
+  return JSON.stringify(body, (_, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1)))
+      : value,
+  )
+}
+
 /** What is wrong with a message's signature; undefined when nothing is. Its protected header must say what the message says. */
 export function signatureFault(message: Message, key: KeyObject): string | undefined {
   const { signature, protectedHeader } = signatureOf(message.headers['fspiop-signature'])
   if (typeof signature !== 'string' || typeof protectedHeader !== 'string') return 'not signed'
   const signed = Buffer.from(`${protectedHeader}.${encoded(message.body)}`)
-  if (!verify('sha256', signed, createPublicKey(key), Buffer.from(signature, 'base64url'))) return 'wrong signature'
+  if (!verify('sha256', signed, key, Buffer.from(signature, 'base64url'))) return 'wrong signature'
   const said = parsed(Buffer.from(protectedHeader, 'base64url').toString())
   if (said.alg !== 'RS256') return `signed with ${said.alg}`
   if (said['FSPIOP-Source'] !== message.headers['fspiop-source']) return `signed by ${said['FSPIOP-Source']}`

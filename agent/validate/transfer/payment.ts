@@ -4,6 +4,7 @@ import { type Finding, fail } from '../case.ts'
 import type { Dfsp } from '../fspiop/dfsp.ts'
 import type { Version } from '../fspiop/headers.ts'
 import { fulfils } from '../fspiop/ilp.ts'
+import { signableJson } from '../fspiop/jws.ts'
 import { expiration, idIn, money, type Terms } from './agreement.ts'
 import type { About } from './diagnose.ts'
 import { positionsBecome, readPositions } from './positions.ts'
@@ -98,5 +99,5 @@ export async function pay(
 }
 
 function sameJson(left: unknown, right: unknown): boolean {
-  return JSON.stringify(left) === JSON.stringify(right)
+  return signableJson({ left }) === signableJson({ left: right })
 }

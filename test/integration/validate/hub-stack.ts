@@ -16,6 +16,7 @@ import { createRunCommand } from '../../../agent/runtimes/command.ts'
 import { type ValidateOptions, validate } from '../../../agent/validate/validate.ts'
 import { labRegistry } from '../../lab/registry.ts'
 import { stepContext } from '../../unit/ledger/step-context.ts'
+import { dfspCompose, RC_FILES, withDfspServices } from './dfsp-services.ts'
 
 const bundle = fileURLToPath(new URL('../../../bundles/core-test-harness/', import.meta.url))
 const signal = new AbortController().signal
@@ -34,6 +35,11 @@ export async function findCompose(): Promise<string[] | undefined> {
   return undefined
 }
 
+export interface HubStackOptions {
+  /** Also the services that answer DFSPs, by a Compose file of the tests' own. */
+  dfsps?: boolean
+}
+
 /** The shipped compose.yaml and deployment.yaml as they are, with the lab's images, on free ports of this machine. */
 export class HubStack {
   static readonly project = 'mojabox-trial-validate'
@@ -42,15 +48,19 @@ export class HubStack {
   ports: Record<string, number> = {}
   private folder = ''
   private readonly compose: string[]
+  private readonly files = ['compose.yaml', 'lab.yaml']
 
-  private constructor(compose: string[], definitionText: string) {
+  private constructor(compose: string[], definitionText: string, { dfsps = false }: HubStackOptions) {
     this.compose = compose
     this.definition = parseDefinition(definitionText)
-    this.profile = profileOf(this.definition, 'central-ledger')
+    const shipped = profileOf(this.definition, 'central-ledger')
+    this.profile = dfsps ? withDfspServices(shipped) : shipped
+    this.definition.profiles['central-ledger'] = this.profile
+    if (dfsps) this.files.push('dfsps.yaml')
   }
 
-  static async start(compose: string[]): Promise<HubStack> {
-    const stack = new HubStack(compose, await readFile(join(bundle, 'deployment.yaml'), 'utf8'))
+  static async start(compose: string[], options: HubStackOptions = {}): Promise<HubStack> {
+    const stack = new HubStack(compose, await readFile(join(bundle, 'deployment.yaml'), 'utf8'), options)
     await stack.render()
     await stack.up(...stack.profile.backing)
     return stack
@@ -61,7 +71,7 @@ export class HubStack {
   }
 
   async composed(argv: string[]): Promise<void> {
-    const files = ['-f', join(this.folder, 'compose.yaml'), '-f', join(this.folder, 'lab.yaml')]
+    const files = this.files.flatMap((name) => ['-f', join(this.folder, name)])
     const project = ['--project-name', HubStack.project, '--project-directory', this.folder]
     await run([...this.compose, ...project, ...files, '--profile', 'central-ledger', ...argv], { timeoutMs: 300_000 })
   }
@@ -142,6 +152,12 @@ export class HubStack {
     }
     await writeFile(join(this.folder, '.env'), `${variables.join('\n')}\n`)
     await writeFile(join(this.folder, 'lab.yaml'), await this.labImages())
+    if (!this.files.includes('dfsps.yaml')) return
+    this.ports.callbacks = await freePort()
+    for (const [name, content] of Object.entries(RC_FILES)) {
+      await writeFile(join(this.folder, name), JSON.stringify(content), { mode: 0o644 })
+    }
+    await writeFile(join(this.folder, 'dfsps.yaml'), stringify(dfspCompose(labRegistry.address, this.folder)))
   }
 
   private async labImages(): Promise<string> {

@@ -22,7 +22,7 @@ export class Documents {
   }
 
   static async read(): Promise<Documents> {
-    const files = { '1.0': 'v1.0', '1.1': 'v1.1', '2.0': 'v2.0' }
+    const files = { '1.1': 'v1.1', '2.0': 'v2.0' }
     const apis = new Map<string, Api>()
     for (const [version, name] of Object.entries(files)) {
       const path = require.resolve(`@mojaloop/api-snippets/docs/fspiop-rest-${name}-openapi3-snippets.yaml`)

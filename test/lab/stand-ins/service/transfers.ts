@@ -70,6 +70,13 @@ function fulfilAction(body: unknown): string {
   return transferState === 'RESERVED' ? Action.RESERVE : Action.COMMIT
 }
 
+/** The ledger says more of a failure than FSPIOP has room for; DFSPs are told its code and its words. */
+function withoutCause(payload: unknown): unknown {
+  const { errorInformation } = payload as { errorInformation?: { errorCode: string; errorDescription: string } }
+  const { errorCode = '2001', errorDescription = '' } = errorInformation ?? {}
+  return { errorInformation: { errorCode, errorDescription: errorDescription.slice(0, 128) } }
+}
+
 /** Who is to be told what of one decision. */
 function notifications(message: Message, hub: string) {
   const { from, to, content, metadata } = message
@@ -91,7 +98,7 @@ function notifications(message: Message, hub: string) {
     method: 'PUT',
     path: `${path}/error`,
     headers: hubHeaders('transfers', hub, dfsp),
-    body: content.payload,
+    body: withoutCause(content.payload),
   })
   const original = () => bodyOf(message)
 

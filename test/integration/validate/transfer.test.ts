@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Report } from '../../../agent/contract/report.ts'
+import { decimalOf, openLedgerApi } from '../../../agent/deployments/core-test-harness/ledger-api.ts'
+import { findCompose, HubStack } from './hub-stack.ts'
+
+/** Needs the lab's images (`node test/lab/lab.ts setup`) and Compose v2, which `MOJABOX_COMPOSE` may name. */
+const compose = await findCompose()
+const TRANSFER = { levels: ['transfer'] }
+/** Short, where nothing is going to come. */
+const IMPATIENT = { ...TRANSFER, times: { callbackMs: 6_000, timeoutMs: 25_000 } }
+
+describe.skipIf(compose === undefined)('DFSPs at a real central-ledger', { timeout: 240_000 }, () => {
+  let hub: HubStack
+  beforeAll(async () => {
+    hub = await HubStack.start(compose ?? [], { dfsps: true })
+    await hub.provision()
+    await recovered(hub)
+  })
+  afterAll(() => hub?.remove())
+
+  it('pay each other five times over, and nothing is left of it', async () => {
+    const before = await accountsOf(hub)
+    for (let round = 0; round < 5; round += 1) expect(notPassed(await hub.validate(TRANSFER))).toEqual([])
+    expect(await accountsOf(hub)).toEqual(before)
+  })
+
+  it('pass at every level, each call and callback told', async () => {
+    const levels = await hub.validate()
+    expect(notPassed(levels)).toEqual([])
+    const told = levels
+      .at(-1)
+      ?.movements.map(({ from, to, what, outcome }) => `${from} > ${to}: ${shortened(what)} = ${outcome}`)
+    expect(told).toEqual(
+      expect.arrayContaining([
+        'mojaboxpayer > account-lookup-service: GET /parties = 202',
+        'account-lookup-service > mojaboxpayee: GET /parties = received',
+        'mojaboxpayer > quoting-service: POST /quotes = 202',
+        'mojaboxpayer > ml-api-adapter: POST /transfers = 202',
+        'ml-api-adapter-handlers > mojaboxpayee: POST /transfers = received',
+        'ml-api-adapter-handlers > mojaboxpayer: PUT /transfers = COMMITTED',
+        'ml-api-adapter-handlers > mojaboxpayee: PATCH /transfers = COMMITTED',
+        expect.stringMatching(/ml-api-adapter-handlers > mojaboxpayer: PUT \/transfers = 4001 /),
+        expect.stringMatching(/ml-api-adapter-handlers > mojaboxpayer: PUT \/transfers = 3106 /),
+        expect.stringMatching(/ml-api-adapter-handlers > mojaboxpayer: PUT \/transfers = 3303 /),
+      ]),
+    )
+  })
+
+  it.each([
+    ['ml-api-adapter-handlers', 'transfer:transfer', 'ml-api-adapter-handlers'],
+    ['central-ledger-handlers', 'transfer:transfer', 'central-ledger-handlers'],
+    ['quoting-service-handlers', 'transfer:agreement', 'quoting-service'],
+    ['als-msisdn-oracle', 'transfer:discovery', 'account-lookup-service'],
+  ])('name the service when %s is stopped', async (stopped, id, subject) => {
+    const before = await accountsOf(hub)
+    await hub.docker('stop', stopped)
+    const levels = await hub.validate(IMPATIENT)
+    await hub.docker('start', stopped)
+    expect(failures(levels)).toEqual([{ id, subject }])
+    await recovered(hub)
+    expect(await accountsOf(hub)).toEqual(before)
+  })
+})
+
+function shortened(what: string): string {
+  return what.split('/').slice(0, 2).join('/')
+}
+
+/** Positions and balances of the two test DFSPs. */
+async function accountsOf(hub: HubStack): Promise<string[]> {
+  const url = `http://127.0.0.1:${hub.ports['central-ledger']}`
+  const ledger = openLedgerApi({ url, signal: new AbortController().signal })
+  const names = hub.profile.provisioning.participants.map(({ name }) => name)
+  const accounts = await Promise.all(names.map(async (name) => ({ name, accounts: await ledger.accounts(name) })))
+  return accounts.flatMap((each) => each.accounts.map(({ type, units }) => `${each.name} ${type} ${decimalOf(units)}`))
+}
+
+function notPassed(levels: Report['levels']) {
+  return levels.flatMap(({ cases }) => cases.filter(({ status }) => status !== 'pass'))
+}
+
+function failures(levels: Report['levels']) {
+  const failed = notPassed(levels).filter(({ status }) => status === 'fail')
+  return failed.map(({ id, subject }) => ({ id, subject }))
+}
+
+async function recovered(hub: HubStack): Promise<void> {
+  const until = Date.now() + 90_000
+  for (;;) {
+    const levels = await hub.validate()
+    if (notPassed(levels).length === 0) return
+    if (Date.now() > until) expect(notPassed(levels)).toEqual([])
+  }
+}
