@@ -2,7 +2,8 @@ import type { LabImage } from './image.ts'
 import { centralLedgerImage } from './ledger/central-ledger-image.ts'
 import { mysqlImage, redisImage } from './ledger/debian-images.ts'
 import { kafkaImage } from './ledger/kafka-image.ts'
-import { standInsImage } from './stand-ins/image.ts'
+import { sdkSchemeAdapterImage } from './sdk-scheme-adapter-image.ts'
+import { standInsImage } from './stand-ins-image.ts'
 
 export interface ServedImage {
   image: LabImage
@@ -21,4 +22,5 @@ export const ledgerImages: readonly ServedImage[] = [
   { image: standInsImage, repository: 'mojaloop/account-lookup-service', tag: 'v17.10.2' },
   { image: standInsImage, repository: 'mojaloop/quoting-service', tag: 'v17.10.2' },
   { image: standInsImage, repository: 'mojaloop/als-msisdn-oracle-svc', tag: 'v0.0.21' },
+  { image: sdkSchemeAdapterImage, repository: 'mojaloop/sdk-scheme-adapter', tag: 'v18.0.2' },
 ]

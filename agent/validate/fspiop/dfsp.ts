@@ -9,7 +9,7 @@ import { sendHttp } from './send.ts'
 
 /** What a DFSP needs to speak with the hub. */
 export interface Line {
-  context: ValidateContext
+  context: Pick<ValidateContext, 'times' | 'signal' | 'moved'>
   callbacks: Callbacks
   /** Where each resource is answered, and by which service. */
   serviceOf(resource: Resource): { service: string; url: string }

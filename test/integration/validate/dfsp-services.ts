@@ -7,11 +7,24 @@ const IMAGES = {
   lookup: 'mojaloop/account-lookup-service:v17.10.2',
   quoting: 'mojaloop/quoting-service:v17.10.2',
   oracle: 'mojaloop/als-msisdn-oracle-svc:v0.0.21',
+  sdk: 'mojaloop/sdk-scheme-adapter:v18.0.2',
 }
 
 const BROKER = { config: { rdkafkaConf: { 'metadata.broker.list': 'kafka:9092' } } }
 const PROXY_CACHE = { enabled: true, type: 'redis', proxyConfig: { host: 'redis', port: 6379 } }
-const QUIET = { INSTRUMENTATION: { METRICS: { DISABLED: true } }, PAYLOAD_CACHE: { enabled: false }, PROXY_CACHE }
+const KEYS = '/etc/keys'
+const JWS = {
+  JWS_SIGN: true,
+  JWS_SIGNING_KEY_PATH: `${KEYS}/private/Hub.key`,
+  JWS_VALIDATE: true,
+  JWS_VERIFICATION_KEYS_DIRECTORY: KEYS,
+}
+const QUIET = {
+  INSTRUMENTATION: { METRICS: { DISABLED: true } },
+  PAYLOAD_CACHE: { enabled: false },
+  PROXY_CACHE,
+  ENDPOINT_SECURITY: { JWS },
+}
 const LEDGER = 'http://central-ledger:3001'
 
 /** What each service lays over its own defaults, by the name of its file in `/etc`. */
@@ -79,7 +92,7 @@ export function dfspCompose(registry: string, folder: string): object {
       profiles: ['central-ledger'],
       init: true,
       command: ['node', ...command],
-      ...(rc && { volumes: [`${folder}/${rc}:/etc/${rc}:ro`] }),
+      ...(rc && { volumes: [`${folder}/${rc}:/etc/${rc}:ro`, `${folder}/keys:${KEYS}:ro`] }),
       healthcheck: {
         test: ['CMD', 'wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${port}/health`],
         interval: '1s',
@@ -89,7 +102,34 @@ export function dfspCompose(registry: string, folder: string): object {
       depends_on: { 'central-ledger': { condition: 'service_healthy' } },
     },
   ])
-  return { services: Object.fromEntries(services) }
+  const adapter = sdkAdapter(`${registry}/${IMAGES.sdk}`, folder)
+  return { services: { ...Object.fromEntries(services), ...adapter } }
+}
+
+/** The payee's DFSP as Mojaloop's own adapter plays it: started only where a test asks for it. */
+function sdkAdapter(image: string, folder: string): Record<string, object> {
+  const versions = ['participants', 'parties', 'quotes', 'transfers'].map((resource) => `${resource}=1.1`)
+  const environment = {
+    DFSP_ID: 'mojaboxpayee',
+    BACKEND_ENDPOINT: 'sdk-backend:3000',
+    PEER_ENDPOINT: 'ml-api-adapter:3000',
+    ALS_ENDPOINT: 'account-lookup-service:4002',
+    QUOTES_ENDPOINT: 'quoting-service:3002',
+    TRANSFERS_ENDPOINT: 'ml-api-adapter:3000',
+    CACHE_URL: 'redis://redis:6379',
+    ALLOW_DIFFERENT_TRANSFER_TRANSACTION_ID: 'true',
+    RESOURCE_VERSIONS: versions.join(','),
+    JWS_SIGN: 'true',
+    JWS_SIGN_PUT_PARTIES: 'true',
+    JWS_SIGNING_KEY_PATH: `${KEYS}/private/mojaboxpayee.key`,
+    VALIDATE_INBOUND_JWS: 'true',
+    JWS_VERIFICATION_KEYS_DIRECTORY: KEYS,
+  }
+  const common = { image, profiles: ['sdk'], init: true }
+  return {
+    'sdk-backend': { ...common, command: ['node', 'backend.js'] },
+    'sdk-scheme-adapter': { ...common, environment, volumes: [`${folder}/keys:${KEYS}:ro`] },
+  }
 }
 
 /** That profile with all of it. */
@@ -117,7 +157,7 @@ export function withDfspServices(profile: Profile): Profile & { fspiop: Fspiop }
       partiesAdmin: at('account-lookup-admin'),
       oracle: { service: 'als-msisdn-oracle', url: 'http://als-msisdn-oracle:3000' },
       callbacksPort: 'callbacks',
-      jws: false,
+      jws: true,
     },
   }
 }

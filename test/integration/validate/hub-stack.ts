@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { chmod, chown, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
+import { chmod, chown, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -46,6 +46,7 @@ export class HubStack {
   readonly definition
   readonly profile
   ports: Record<string, number> = {}
+  readonly signingKeys = new Map<string, KeyObject>()
   private folder = ''
   private readonly compose: string[]
   private readonly files = ['compose.yaml', 'lab.yaml']
@@ -113,6 +114,7 @@ export class HubStack {
       profile: 'central-ledger',
       currency: 'USD',
       ports,
+      signingKeys: this.signingKeys,
       project,
       levels: [],
       run,
@@ -122,7 +124,7 @@ export class HubStack {
   }
 
   async remove(): Promise<void> {
-    await this.composed(['down', '--volumes', '--timeout', '2'])
+    await this.composed(['--profile', 'sdk', 'down', '--volumes', '--timeout', '2'])
     await rm(this.folder, { recursive: true, force: true })
   }
 
@@ -154,10 +156,25 @@ export class HubStack {
     await writeFile(join(this.folder, 'lab.yaml'), await this.labImages())
     if (!this.files.includes('dfsps.yaml')) return
     this.ports.callbacks = await freePort()
+    await this.makeKeys('Hub', ...this.profile.provisioning.participants.map(({ name }) => name))
     for (const [name, content] of Object.entries(RC_FILES)) {
       await writeFile(join(this.folder, name), JSON.stringify(content), { mode: 0o644 })
     }
     await writeFile(join(this.folder, 'dfsps.yaml'), stringify(dfspCompose(labRegistry.address, this.folder)))
+  }
+
+  /** Of whoever signs: the public ones in a folder by name, as the services look for them; the private ones below it. */
+  private async makeKeys(...names: string[]): Promise<void> {
+    await mkdir(join(this.folder, 'keys/private'), { recursive: true })
+    for (const name of names) {
+      const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+      this.signingKeys.set(name, name === 'Hub' ? publicKey : privateKey)
+      await writeFile(join(this.folder, `keys/${name}.pem`), publicKey.export({ type: 'spki', format: 'pem' }))
+      await writeFile(
+        join(this.folder, `keys/private/${name}.key`),
+        privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      )
+    }
   }
 
   private async labImages(): Promise<string> {

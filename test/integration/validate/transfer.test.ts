@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Report } from '../../../agent/contract/report.ts'
-import { decimalOf, openLedgerApi } from '../../../agent/deployments/core-test-harness/ledger-api.ts'
+import { decimalOf, type LedgerApi, openLedgerApi } from '../../../agent/deployments/core-test-harness/ledger-api.ts'
+import { fulfils } from '../../../agent/validate/fspiop/ilp.ts'
 import { findCompose, HubStack } from './hub-stack.ts'
+import { payTheAdapter, positionOf, putAdapterInPlace } from './sdk-payee.ts'
 
 /** Needs the lab's images (`node test/lab/lab.ts setup`) and Compose v2, which `MOJABOX_COMPOSE` may name. */
 const compose = await findCompose()
@@ -60,16 +62,34 @@ describe.skipIf(compose === undefined)('DFSPs at a real central-ledger', { timeo
     await recovered(hub)
     expect(await accountsOf(hub)).toEqual(before)
   })
+
+  it('pay somebody at Mojaloop’s own adapter, which checks what they sign', async () => {
+    const before = await accountsOf(hub)
+    const ledger = ledgerOf(hub)
+    await putAdapterInPlace(hub, ledger)
+    const { party, condition, outcome } = await payTheAdapter(hub, '3.21')
+    expect(party).toMatchObject({ party: { partyIdInfo: { fspId: 'mojaboxpayee' } } })
+    expect(outcome.transferState).toBe('COMMITTED')
+    expect(fulfils(outcome.fulfilment, condition)).toBe(true)
+    expect(decimalOf(await positionOf(ledger, 'mojaboxpayer'))).toBe('3.21')
+    expect(decimalOf(await positionOf(ledger, 'mojaboxpayee'))).toBe('-3.21')
+    await recovered(hub)
+    expect(await accountsOf(hub)).toEqual(before)
+  })
 })
 
 function shortened(what: string): string {
   return what.split('/').slice(0, 2).join('/')
 }
 
+function ledgerOf(hub: HubStack): LedgerApi {
+  const url = `http://127.0.0.1:${hub.ports['central-ledger']}`
+  return openLedgerApi({ url, signal: new AbortController().signal })
+}
+
 /** Positions and balances of the two test DFSPs. */
 async function accountsOf(hub: HubStack): Promise<string[]> {
-  const url = `http://127.0.0.1:${hub.ports['central-ledger']}`
-  const ledger = openLedgerApi({ url, signal: new AbortController().signal })
+  const ledger = ledgerOf(hub)
   const names = hub.profile.provisioning.participants.map(({ name }) => name)
   const accounts = await Promise.all(names.map(async (name) => ({ name, accounts: await ledger.accounts(name) })))
   return accounts.flatMap((each) => each.accounts.map(({ type, units }) => `${each.name} ${type} ${decimalOf(units)}`))

@@ -3,6 +3,7 @@ import { Dfsps, handedOn, hubHeaders } from './dfsps.ts'
 import { Documents } from './document.ts'
 import { type Answering, type Received, refusal, serve } from './server.ts'
 import type { Settings } from './settings.ts'
+import { Signatures } from './signatures.ts'
 
 interface Oracle {
   oracleIdType: string
@@ -36,10 +37,11 @@ export async function serveLookupAdmin(settings: Settings): Promise<void> {
 /** account-lookup-service's API for DFSPs: asks the oracle whose a number is, and that DFSP who it is. */
 export async function serveLookup(settings: Settings): Promise<void> {
   const documents = await Documents.read()
+  const signatures = new Signatures(settings)
   const oracles = openOracles(settings)
   const hub = settings.HUB_PARTICIPANT.NAME
   const keptMs = settings.CENTRAL_SHARED_ENDPOINT_CACHE_CONFIG.expiresIn
-  const dfsps = new Dfsps({ ledgerUrl: settings.SWITCH_ENDPOINT, keptMs, documents })
+  const dfsps = new Dfsps({ ledgerUrl: settings.SWITCH_ENDPOINT, keptMs, documents, signatures })
 
   const answering: Answering = async (received) => {
     const { method, path } = received
@@ -55,7 +57,7 @@ export async function serveLookup(settings: Settings): Promise<void> {
       afterwards: () => handOn(received, path.endsWith('/error') ? 'PARTIES_PUT_ERROR' : 'PARTIES_PUT'),
     }
   }
-  await serve(settings.API_PORT, answering, documents)
+  await serve(settings.API_PORT, answering, { documents, signatures })
 
   async function changeOwner({ method, path, headers, body }: Received): Promise<void> {
     const source = headers['fspiop-source'] ?? ''

@@ -4,6 +4,7 @@ import { Documents } from './document.ts'
 import { bodyOf, consume, type Message, messageOf, openProducer } from './kafka.ts'
 import { type Answering, serve } from './server.ts'
 import type { Settings } from './settings.ts'
+import { Signatures } from './signatures.ts'
 
 const { Action, Type } = shared.Enum.Events.Event
 const TOPICS = { post: 'topic-quotes-post', put: 'topic-quotes-put' }
@@ -26,7 +27,7 @@ export async function serveQuotes(settings: Settings): Promise<void> {
     await produce(TOPICS.put, messageOf(id, received, destination, Type.QUOTE, Action.PUT))
     return { status: 200 }
   }
-  await serve(settings.PORT, answering, documents)
+  await serve(settings.PORT, answering, { documents, signatures: new Signatures(settings) })
 }
 
 /** quoting-service's handlers: each message goes on to the DFSP that it is for. */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { Documents, HttpMessage } from './document.ts'
+import type { Signatures } from './signatures.ts'
 
 export interface Received extends HttpMessage {
   /** The body's bytes, as they came. */
@@ -20,11 +21,16 @@ export function refusal(status: number, errorCode: string, errorDescription: str
   return { status, body: { errorInformation: { errorCode, errorDescription: errorDescription.slice(0, 128) } } }
 }
 
-/** Whoever speaks FSPIOP is held to its documents, both ways; `plain` paths (health, administration) are not in them. */
-export async function serve(port: number, answering: Answering, documents?: Documents): Promise<void> {
+interface Fspiop {
+  documents: Documents
+  signatures: Signatures
+}
+
+/** With `fspiop`, both sides are held to its documents, and the other one to its signature where that is asked for. */
+export async function serve(port: number, answering: Answering, fspiop?: Fspiop): Promise<void> {
   const server = createServer(async (request, response) => {
     const received = await read(request)
-    const answer = await answerTo(received, answering, documents).catch((error: Error) => {
+    const answer = await answerTo(received, answering, fspiop).catch((error: Error) => {
       log(`${received.method} ${received.path}: ${error.stack ?? error.message}`)
       return refusal(500, '2001', `Internal server error - ${error.message}`)
     })
@@ -38,14 +44,17 @@ export async function serve(port: number, answering: Answering, documents?: Docu
   log(`listening on ${port}`)
 }
 
-async function answerTo(received: Received, answering: Answering, documents: Documents | undefined): Promise<Answer> {
+async function answerTo(received: Received, answering: Answering, fspiop: Fspiop | undefined): Promise<Answer> {
   if (received.method === 'GET' && received.path === '/health') return { status: 200, body: HEALTHY }
-  const plain = !documents || received.path.startsWith('/oracles')
-  const fault = plain ? undefined : documents.requestFault(received)
+  const unknown = refusal(404, '3002', `Unknown URI - ${received.path}`)
+  if (!fspiop) return (await answering(received)) ?? unknown
+  const fault = fspiop.documents.requestFault(received)
   if (fault) return refusal(400, fault.code, fault.words)
+  const forged = received.text === '' ? undefined : fspiop.signatures.fault(received)
+  if (forged) return refusal(400, '3105', `Invalid signature - ${forged}`)
   const answer = await answering(received)
-  if (!answer) return refusal(404, '3002', `Unknown URI - ${received.path}`)
-  const wrong = plain ? undefined : documents.answerFault(received, answer.status)
+  if (!answer) return unknown
+  const wrong = fspiop.documents.answerFault(received, answer.status)
   if (wrong) throw new Error(wrong)
   return answer
 }

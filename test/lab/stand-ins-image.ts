@@ -1,13 +1,13 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { inputsKey, withScratchFolder } from '../cache.ts'
-import { buildImage, type LabImage } from '../image.ts'
-import { nodeRuntimeImage } from '../ledger/node-runtime-image.ts'
-import { run } from '../process.ts'
+import { inputsKey, withScratchFolder } from './cache.ts'
+import { buildImage, type LabImage } from './image.ts'
+import { nodeRuntimeImage } from './ledger/node-runtime-image.ts'
+import { run } from './process.ts'
 
-const folder = import.meta.dirname
+const folder = join(import.meta.dirname, 'stand-ins')
 const tag = 'mojabox-lab/stand-ins:1'
-const key = inputsKey([folder], { runtime: nodeRuntimeImage.key })
+const key = inputsKey([folder, import.meta.filename], { runtime: nodeRuntimeImage.key })
 
 /** What the real services are started by, each of them only a way into the stand-ins' own program. */
 const ENTRIES = [
