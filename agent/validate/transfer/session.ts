@@ -27,14 +27,17 @@ export type SigningKeys = ReadonlyMap<string, KeyObject>
 /**
  * Opens the test DFSPs' port on the Compose network's address of this machine, which containers can reach and other
  * machines cannot.
- * @throws MojaboxError `callbacks-unavailable`, `service-unreachable`
+ * @throws MojaboxError `callbacks-unavailable`, `service-unreachable`, `signing-key-missing`
  */
 export async function openSession(context: ValidateContext, fspiop: Fspiop, transfers: Reached): Promise<Session> {
   const [payerName, payeeName] = context.profile.provisioning.participants.map(({ name }) => name)
   if (payerName === undefined || payeeName === undefined) throw new Error('the profile has no two test DFSPs')
+  // Before anything is open: without its key a DFSP cannot play.
+  const keys = new Map(
+    [payerName, payeeName].map((name) => [name, fspiop.jws ? keysOf(context.signingKeys, name) : undefined]),
+  )
   const callbacks = await Callbacks.listen(gatewayOf(context, transfers.service), context.callbacksPort, [
-    payerName,
-    payeeName,
+    ...keys.keys(),
   ])
   const line = { context, callbacks, serviceOf: (resource: Resource) => serviceOf(context, fspiop, resource) }
   callbacks.onCallback = (callback) =>
@@ -45,21 +48,15 @@ export async function openSession(context: ValidateContext, fspiop: Fspiop, tran
       outcome: outcomeOf(callback),
       tookMs: null,
     })
-  const dfsp = (name: string) => new Dfsp(name, line, fspiop.jws ? keysOf(context.signingKeys, name) : undefined)
-  try {
-    return {
-      context,
-      fspiop,
-      callbacks,
-      payer: dfsp(payerName),
-      payee: dfsp(payeeName),
-      units: randomUnits(context.currency),
-      secret: randomBytes(32),
-      expected: new Map(),
-    }
-  } catch (error) {
-    await callbacks.close()
-    throw error
+  return {
+    context,
+    fspiop,
+    callbacks,
+    payer: new Dfsp(payerName, line, keys.get(payerName)),
+    payee: new Dfsp(payeeName, line, keys.get(payeeName)),
+    units: randomUnits(context.currency),
+    secret: randomBytes(32),
+    expected: new Map(),
   }
 }
 

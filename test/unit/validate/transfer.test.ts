@@ -1,5 +1,8 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { transfer } from '../../../agent/validate/cases/transfer.ts'
+import { signableJson, signatureFault } from '../../../agent/validate/fspiop/jws.ts'
+import type { SigningKeys } from '../../../agent/validate/transfer/session.ts'
 import { FakeHub } from './fake-hub.ts'
 
 const ALL = ['endpoints', 'discovery', 'agreement', 'transfer', 'duplicate', 'liquidity', 'refund', 'timeout', 'once']
@@ -197,6 +200,36 @@ describe('a hub that is broken', () => {
     const cases = await run()
     expect(cases[0]).toMatchObject({ id: 'transfer:endpoints', status: 'fail' })
     expect(cases.slice(1).every(({ status }) => status === 'skip')).toBe(true)
+  })
+})
+
+describe('a hub that wants messages signed', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const signed = (signingKeys: SigningKeys | undefined) => transfer.run({ ...hub.context(), signingKeys })
+  beforeEach(() => {
+    if (hub.fspiop) hub.fspiop.jws = true
+  })
+
+  it('gets each body signed, and has its own callbacks checked', async () => {
+    const keys = new Map(['mojaboxpayer', 'mojaboxpayee', 'Hub'].map((name) => [name, privateKey]))
+    const agreement = (await signed(keys)).find(({ id }) => id === 'transfer:agreement')
+    // The fake hub signs nothing.
+    expect(agreement).toMatchObject({ status: 'fail', found: expect.stringContaining('not signed') })
+    const sent = hub.switch.requests.filter(({ body, path }) => body !== undefined && !path.startsWith('/oracles'))
+    expect(sent.length).toBeGreaterThan(2)
+    for (const { method, path, headers, body } of sent) {
+      const message = { method, uri: path, headers: headers as Record<string, string>, body: signableJson(body) }
+      expect(signatureFault(message, publicKey)).toBeUndefined()
+    }
+  })
+
+  it('cannot be tried without keys', async () => {
+    expect((await signed(undefined))[0]).toMatchObject({
+      id: 'transfer:endpoints',
+      status: 'fail',
+      found: expect.stringContaining('no key of mojaboxpayer'),
+    })
+    expect(hub.switch.requests).toEqual([])
   })
 })
 
