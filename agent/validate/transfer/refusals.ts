@@ -1,7 +1,7 @@
 import { decimalOf } from '../../deployments/core-test-harness/ledger-api.ts'
 import { type Finding, fail, pass } from '../case.ts'
 import { CallbackMissing } from '../fspiop/dfsp.ts'
-import { money, termsOf } from './agreement.ts'
+import { termsOf } from './agreement.ts'
 import type { About } from './diagnose.ts'
 import { type Order, orderOf, receiveOrder, sendOrder } from './payment.ts'
 import { positionsBecome, readPositions } from './positions.ts'
@@ -16,12 +16,15 @@ const UNITS_PER_WHOLE = 10_000n
 /** How long a transfer that nobody fulfils may last; the longer one for a host that was too slow for the other. */
 const PATIENCE_FACTORS = [1, 4]
 
-/** One whole unit more than the payer's DFSP may owe: refused, and nothing moves. */
-export async function refusesWithoutLiquidity(session: Session, cap: bigint, about: About): Promise<Finding> {
-  const { payer, payee } = session
+/** More than the payer's DFSP has paid in: refused, and nothing moves. (More than its cap alone would be code 4200.) */
+export async function refusesWithoutLiquidity(session: Session, about: About): Promise<Finding> {
+  const { payer, payee, context } = session
   const before = await readPositions(session)
-  const room = cap > before.payer ? cap - before.payer : 0n
-  const units = (room / UNITS_PER_WHOLE + 2n) * UNITS_PER_WHOLE
+  const settlement = (await context.ledger.accounts(payer.name)).find(
+    ({ type, currency }) => type === 'SETTLEMENT' && currency === context.currency,
+  )
+  const cover = -(settlement?.units ?? 0n) - before.payer
+  const units = ((cover > 0n ? cover : 0n) / UNITS_PER_WHOLE + 2n) * UNITS_PER_WHOLE
   const order = orderOf(session, { from: payer, to: payee }, termsOf(session, payer, payee, units))
   about(order.transferId)
   await sendOrder(payer, order)
@@ -34,7 +37,7 @@ export async function refusesWithoutLiquidity(session: Session, cap: bigint, abo
 
 /** The same transfer again is answered with its state; a changed one of the same name is refused. Neither moves money. */
 export async function repeatsNothing(session: Session, order: Order, about: About): Promise<Finding> {
-  const { payer } = session
+  const { payer, payee } = session
   about(order.transferId)
   const before = await readPositions(session)
   await sendOrder(payer, order)
@@ -42,7 +45,9 @@ export async function repeatsNothing(session: Session, order: Order, about: Abou
   const answer = await payer.receives({ method: 'PUT', path })
   const state = JSON.stringify(answer)
   if (!state.includes('"COMMITTED"')) return fail(`the same again is answered with ${state}`)
-  await sendOrder(payer, { ...order, amount: money(session, session.units + UNITS_PER_WHOLE) })
+  const { transferId } = order
+  const changed = termsOf(session, payer, payee, session.units + UNITS_PER_WHOLE)
+  await sendOrder(payer, { ...orderOf(session, { from: payer, to: payee }, changed), transferId })
   const finding = await refused(session, order, MODIFIED_REQUEST)
   if (finding.status !== 'pass') return finding
   const unmoved = await positionsBecome(session, before, before)
@@ -60,8 +65,9 @@ export async function abortsInTime(session: Session, about: About): Promise<Find
     await sendOrder(payer, order)
     const reserved = await isReserved(session, order, validMs)
     const finding = await refused(session, order, TRANSFER_EXPIRED, validMs + context.times.timeoutMs)
-    if (finding.status !== 'pass') return finding
+    // What expired before anybody read it may be refused for another reason.
     if (!reserved) continue
+    if (finding.status !== 'pass') return finding
     session.expected.set(order.transferId, { payer: [units, -units], payee: [] })
     const released = await positionsBecome(session, before, before)
     return { ...released, found: `reserved, then ${finding.found}; ${released.found}` }

@@ -131,8 +131,8 @@ export class FakeSwitch {
     }
     const units = unitsOf(order.amount.amount)
     const transfer = { order: JSON.stringify(order), payer, payee, units, condition, states: ['RESERVED'], changes: [] }
-    const cap = unitsOf(this.ledger.limits.get(`${payer} USD`) ?? '0')
-    if (this.liquidityCheck && this.ledger.position(payer, 'USD') + units > cap) {
+    const cover = this.ledger.funds(payer, 'USD')
+    if (this.liquidityCheck && this.ledger.position(payer, 'USD') + units > cover) {
       transfer.states = ['ABORTED_REJECTED']
       this.transfers.set(transferId, transfer)
       return this.refuse(source, 'TRANSFER', path, '4001', 'Payer FSP insufficient liquidity')
