@@ -1,3 +1,4 @@
+import { MojaboxError } from '../../../bundles/format/error.ts'
 import { type Finding, fail, wordsOf } from '../case.ts'
 import type { ValidateContext } from '../context.ts'
 import { query } from '../database.ts'
@@ -23,9 +24,16 @@ export async function watched(session: Session, stage: (about: About) => Promise
   try {
     return await stage(about)
   } catch (error) {
+    // What the hub answers to a transfer is the ledger's decision, whoever brings it.
+    if (transferId !== undefined && isRefusal(error))
+      return blamed(session.context.profile.ledger.service, wordsOf(error))
     if (!(error instanceof CallbackMissing)) throw error
     return transferId === undefined ? unreached(session, wordsOf(error)) : stuck(session, error, transferId)
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof MojaboxError && error.facts.code === 'callback-error'
 }
 
 async function stuck(session: Session, missing: CallbackMissing, transferId: string): Promise<Finding> {
