@@ -14,7 +14,7 @@ import { runChild, runValidation } from './validation-process.ts'
 /** After a boot the services need a while: until then a failed validation would say nothing new. */
 const SETTLE_LIMIT_MS = 5 * 60 * 1000
 const LOOK_EVERY_MS = 3_000
-const LEVELS = ['services', 'ledger']
+const LEVELS = ['services', 'ledger', 'transfer']
 
 /** What the agent has to remember of node.json. */
 interface Kept {

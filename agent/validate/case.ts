@@ -12,6 +12,8 @@ export interface CaseAbout {
 export interface Finding {
   status: ReportCase['status']
   found: string
+  /** Who is to be looked at instead of the case's own subject. */
+  subject?: string
 }
 
 export const pass = (found: string): Finding => ({ status: 'pass', found })

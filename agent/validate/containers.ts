@@ -8,7 +8,7 @@ const Inspected = z.array(
     State: z.object({ Status: z.string(), ExitCode: z.number() }),
     Config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
     NetworkSettings: z.object({
-      Networks: z.record(z.string(), z.object({ IPAddress: z.string() })).nullish(),
+      Networks: z.record(z.string(), z.object({ IPAddress: z.string(), Gateway: z.string().optional() })).nullish(),
     }),
   }),
 )
@@ -23,6 +23,8 @@ export interface Container {
   exitCode: number
   /** On the Compose network; undefined while it does not run. */
   address: string | undefined
+  /** This machine's own address on that network. */
+  gateway: string | undefined
 }
 
 /** The containers of a Compose project, running or not, without those that `compose run` made for once. @throws MojaboxError `command-failed` when Docker does not answer */
@@ -33,12 +35,17 @@ export async function listContainers(run: RunCommand, project: string): Promise<
   const ids = listed.stdout.split('\n').filter((line) => line !== '')
   if (ids.length === 0) return []
   const { stdout } = await run(['docker', 'inspect', ...ids], { timeoutMs: 10_000 })
-  return Inspected.parse(JSON.parse(stdout)).map((found) => ({
-    id: found.Id,
-    name: found.Name.replace(/^\//, ''),
-    service: found.Config.Labels?.['com.docker.compose.service'] ?? '',
-    state: found.State.Status,
-    exitCode: found.State.ExitCode,
-    address: Object.values(found.NetworkSettings.Networks ?? {}).find(({ IPAddress }) => IPAddress !== '')?.IPAddress,
-  }))
+  return Inspected.parse(JSON.parse(stdout)).map((found) => {
+    const networks = Object.values(found.NetworkSettings.Networks ?? {})
+    const network = networks.find(({ IPAddress }) => IPAddress !== '')
+    return {
+      id: found.Id,
+      name: found.Name.replace(/^\//, ''),
+      service: found.Config.Labels?.['com.docker.compose.service'] ?? '',
+      state: found.State.Status,
+      exitCode: found.State.ExitCode,
+      address: network?.IPAddress,
+      gateway: network?.Gateway || undefined,
+    }
+  })
 }

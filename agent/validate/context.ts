@@ -4,6 +4,7 @@ import type { LedgerApi } from '../deployments/core-test-harness/ledger-api.ts'
 import type { Profile } from '../deployments/core-test-harness/profile.ts'
 import type { Container } from './containers.ts'
 import type { Kafka } from './kafka.ts'
+import type { SigningKeys } from './transfer/session.ts'
 
 /** How long validation waits; milliseconds. All of them bound a wait that would otherwise be for ever. */
 export interface ValidateTimes {
@@ -13,6 +14,12 @@ export interface ValidateTimes {
   settleMs: number
   /** Funds on their way through Kafka and the handler. */
   fundsMs: number
+  /** An answer of a service that DFSPs speak with, and each callback that has to follow. */
+  callbackMs: number
+  /** How long a transfer that is meant to expire may last. */
+  expiryMs: number
+  /** From then until the hub has noticed: it looks every 15 s. */
+  timeoutMs: number
   /** Between two looks at something that is being waited for. */
   lookMs: number
 }
@@ -31,6 +38,10 @@ export interface ValidateContext {
   partitions(): Promise<Map<string, number>>
   /** The admin API; what asks it is left out where the profile has no ledger. */
   ledger: LedgerApi
+  /** Where the test DFSPs listen. */
+  callbacksPort: number
+  /** Private keys of the test DFSPs and public ones of the hub, by name; where messages are signed. */
+  signingKeys: SigningKeys | undefined
   /** Subjects of the cases of earlier levels that failed. */
   failed: readonly string[]
   /** Tells of something that was done or seen, for the report's picture of it; when is noted here. */
@@ -48,6 +59,9 @@ export interface CaseGroup {
   run(context: ValidateContext): Promise<ReportCase[]>
 }
 
-/** `services`: everything runs and is connected. `ledger`: money moves. In the order in which they are run. */
-export const LEVELS = ['services', 'ledger'] as const
+/**
+ * `services`: everything runs and is connected. `ledger`: money moves. `transfer`: one DFSP pays another through the hub.
+ * In the order in which they are run.
+ */
+export const LEVELS = ['services', 'ledger', 'transfer'] as const
 export type Level = (typeof LEVELS)[number]

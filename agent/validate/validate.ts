@@ -1,7 +1,7 @@
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Movement, Report, ReportCase } from '../contract/report.ts'
 import type { RunCommand } from '../contract/step.ts'
-import type { Definition } from '../deployments/core-test-harness/definition.ts'
+import { CALLBACKS_PORT_NAME, type Definition } from '../deployments/core-test-harness/definition.ts'
 import { openLedgerApi } from '../deployments/core-test-harness/ledger-api.ts'
 import { profileOf } from '../deployments/core-test-harness/profile.ts'
 import { reportCase, skip } from './case.ts'
@@ -10,6 +10,7 @@ import { LEVELS, type Level, type ValidateContext, type ValidateTimes } from './
 import { httpGet } from './http-get.ts'
 import { type OpenKafka, openKafka } from './kafka.ts'
 import { CASE_GROUPS } from './registry.ts'
+import type { SigningKeys } from './transfer/session.ts'
 
 export interface ValidateOptions {
   definition: Definition
@@ -26,10 +27,20 @@ export interface ValidateOptions {
   /** Called as each level is done. */
   onLevel?: (level: Report['levels'][number]) => void
   times?: Partial<ValidateTimes>
+  /** Needed where the profile signs messages. */
+  signingKeys?: SigningKeys
   openKafka?: OpenKafka
 }
 
-const TIMES: ValidateTimes = { healthMs: 5_000, settleMs: 15_000, fundsMs: 20_000, lookMs: 250 }
+const TIMES: ValidateTimes = {
+  healthMs: 5_000,
+  settleMs: 15_000,
+  fundsMs: 20_000,
+  callbackMs: 15_000,
+  expiryMs: 4_000,
+  timeoutMs: 40_000,
+  lookMs: 250,
+}
 const KAFKA_MS = 5_000
 
 /**
@@ -57,6 +68,8 @@ export async function validate(options: ValidateOptions): Promise<Report['levels
       kafka,
       partitions: once(() => kafka.topics()),
       ledger: openLedgerApi({ url: `http://127.0.0.1:${portOf(options.definition.ledger.port)}`, signal }),
+      callbacksPort: options.ports[CALLBACKS_PORT_NAME] ?? options.definition.fspiop.callbacksPort,
+      signingKeys: options.signingKeys,
       get: (url, timeoutMs) => httpGet(url, timeoutMs, signal),
     }
     const results: Report['levels'] = []

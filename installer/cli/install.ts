@@ -8,7 +8,7 @@ export function addInstallCommand(program: Command, io: Io): void {
   addSiteOptions(program.command('install'))
     .description('install, or finish an install that was interrupted, and prove the hub by moving money')
     .option('--skip-check <ID>', 'go on although this check would fail; the report says so', again)
-    .option('--level <LEVEL>', 'validate only this level (services, ledger); again for more', again)
+    .option('--level <LEVEL>', 'validate only this level (services, ledger, transfer); again for more', again)
     .option('--wait', 'return once the hub is proven: it always does; for scripts that say so')
     .option('--report <PATH>', 'write the report: FILE.xml (JUnit), FILE.json, or a folder for both')
     .addHelpText(

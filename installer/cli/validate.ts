@@ -7,7 +7,7 @@ import { addSiteOptions, again } from './site-options.ts'
 export function addValidateCommand(program: Command, io: Io): void {
   addSiteOptions(program.command('validate'))
     .description('prove that the hub works: every service, and money that really moves')
-    .option('--level <LEVEL>', 'only this level (services, ledger); again for more', again)
+    .option('--level <LEVEL>', 'only this level (services, ledger, transfer); again for more', again)
     .option('--report <PATH>', 'write the report: FILE.xml (JUnit), FILE.json, or a folder for both')
     .addHelpText('after', '\nExamples:\n  mojabox validate\n  mojabox validate --level services --report junit.xml\n')
     .action((options: VerbOptions) => runVerbLazily('validate', options, io))

@@ -49,7 +49,7 @@ describe('bad input', () => {
 
     test('a level of validation that does not exist', async () => {
       const ended = await desk.run(['validate', '--level', 'ledgers', ...desk.flags(nowhere)])
-      expect(expectRefused(ended, EXIT.usage)).toMatch(/ledgers[\s\S]*services, ledger/)
+      expect(expectRefused(ended, EXIT.usage)).toMatch(/ledgers[\s\S]*services, ledger, transfer/)
       expect(ended.seconds).toBeLessThan(5)
     })
 

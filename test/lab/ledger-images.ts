@@ -2,6 +2,8 @@ import type { LabImage } from './image.ts'
 import { centralLedgerImage } from './ledger/central-ledger-image.ts'
 import { mysqlImage, redisImage } from './ledger/debian-images.ts'
 import { kafkaImage } from './ledger/kafka-image.ts'
+import { sdkSchemeAdapterImage } from './sdk-scheme-adapter-image.ts'
+import { standInsImage } from './stand-ins-image.ts'
 
 export interface ServedImage {
   image: LabImage
@@ -16,4 +18,9 @@ export const ledgerImages: readonly ServedImage[] = [
   { image: kafkaImage, repository: 'apache/kafka', tag: '4.1.2' },
   { image: mysqlImage, repository: 'library/mysql', tag: '8.0' },
   { image: redisImage, repository: 'library/redis', tag: '8.0' },
+  { image: standInsImage, repository: 'mojaloop/ml-api-adapter', tag: 'v16.5.3' },
+  { image: standInsImage, repository: 'mojaloop/account-lookup-service', tag: 'v17.10.2' },
+  { image: standInsImage, repository: 'mojaloop/quoting-service', tag: 'v17.10.2' },
+  { image: standInsImage, repository: 'mojaloop/als-msisdn-oracle-svc', tag: 'v0.0.21' },
+  { image: sdkSchemeAdapterImage, repository: 'mojaloop/sdk-scheme-adapter', tag: 'v18.0.2' },
 ]

@@ -13,7 +13,9 @@ import { nodeImage, nodeSuites } from './node-image.ts'
 import { ensurePackages } from './packages.ts'
 import { succeeds } from './process.ts'
 import { ensureRegistry, ensureServed, labRegistry, type Registry } from './registry.ts'
+import { sdkSchemeAdapterImage } from './sdk-scheme-adapter-image.ts'
 import { createStageRunner, type Log, type StageRunner } from './stages.ts'
+import { standInsImage } from './stand-ins-image.ts'
 
 export interface Lab {
   registry: Registry
@@ -79,6 +81,8 @@ function stageImages(runner: StageRunner): ImageStages {
   const baseReady = imageStage(baseImage, packagesReady)
   const runtimeReady = imageStage(nodeRuntimeImage, baseReady)
   imageStage(centralLedgerImage, runtimeReady)
+  imageStage(standInsImage, runtimeReady)
+  imageStage(sdkSchemeAdapterImage, runtimeReady)
   for (const image of [kafkaImage, mysqlImage, redisImage]) imageStage(image, baseReady)
   for (const suite of nodeSuites) imageStage(nodeImage(suite), baseReady)
   return { dockerReady, packagesReady, imagesReady }

@@ -86,6 +86,7 @@ export type Provisioning = z.infer<typeof Provisioning>
 
 /** A service's own port inside the Compose network. */
 const Inside = z.strictObject({ service: Name, port: Port })
+export type Inside = z.infer<typeof Inside>
 
 /** Where two DFSPs send what they ask of each other. Each is left out of a profile that lacks its service. */
 const Fspiop = z.strictObject({
@@ -96,11 +97,15 @@ const Fspiop = z.strictObject({
   partiesAdmin: Inside,
   /** Who knows which DFSP a telephone number belongs to. */
   oracle: z.strictObject({ service: Name, url: z.string() }),
-  /** Of `ports`' kind, but listened on by mojabox itself, for what the hub sends to the DFSPs. */
+  /** Where the test DFSPs listen, on the Compose network's own address of the node; a site may move it (`ports.callbacks`). */
   callbacksPort: Port,
+  /** DFSPs sign what they send, and the hub what it says itself. */
   jws: z.boolean(),
 })
 export type Fspiop = Omit<z.infer<typeof Fspiop>, FspiopService> & Partial<Pick<z.infer<typeof Fspiop>, FspiopService>>
+/** What a site calls that port. */
+export const CALLBACKS_PORT_NAME = 'callbacks'
+
 export const FSPIOP_SERVICES = ['transfers', 'quotes', 'parties', 'partiesAdmin', 'oracle'] as const
 type FspiopService = (typeof FSPIOP_SERVICES)[number]
 

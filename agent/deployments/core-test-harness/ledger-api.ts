@@ -23,6 +23,7 @@ const Accounts = z.array(
 const Limits = z.array(
   z.object({ currency: z.string(), limit: z.object({ type: z.string(), value: z.union([z.number(), z.string()]) }) }),
 )
+const Endpoints = z.array(z.object({ type: z.string(), value: z.string() }))
 const SettlementModels = z.array(z.object({ name: z.string(), currency: z.string().nullish() }))
 const Refusal = z.object({ errorInformation: z.object({ errorCode: z.string(), errorDescription: z.string() }) })
 
@@ -59,6 +60,10 @@ export interface LedgerApi {
   setInitialPosition(participant: string, currency: string, netDebitCap: bigint): Promise<void>
   netDebitCap(participant: string, currency: string): Promise<bigint | undefined>
   setNetDebitCap(participant: string, currency: string, netDebitCap: bigint): Promise<void>
+  /** Where the participant wants to be called, by kind of message. */
+  endpoints(participant: string): Promise<Map<string, string>>
+  /** Replaces the one of that kind. */
+  setEndpoint(participant: string, type: string, value: string): Promise<void>
   /** Queued only: the handler moves the funds later, or never. */
   recordFundsIn(funds: Funds): Promise<void>
   /** Queued only. Takes the funds off the account, to be committed or aborted. */
@@ -124,6 +129,12 @@ export function openLedgerApi(options: LedgerApiOptions): LedgerApi {
         currency,
         limit: { type: 'NET_DEBIT_CAP', value: decimalOf(netDebitCap), alarmPercentage: 10 },
       }).then(nothing),
+    async endpoints(participant) {
+      const endpoints = await call('GET', at(participant, '/endpoints'), Endpoints)
+      return new Map(endpoints.map(({ type, value }) => [type, value]))
+    },
+    setEndpoint: (participant, type, value) =>
+      call('POST', at(participant, '/endpoints'), z.unknown(), { type, value }).then(nothing),
     recordFundsIn: (funds) =>
       call(
         'POST',

@@ -1,11 +1,11 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ReportCase } from '../../contract/report.ts'
-import type { Database, Provisioning, Reached } from '../../deployments/core-test-harness/definition.ts'
 import { decimalOf, type Funds, type LedgerAccount, unitsOf } from '../../deployments/core-test-harness/ledger-api.ts'
 import { type CaseAbout, type Finding, fail, pass, reportCase, skip } from '../case.ts'
 import type { CaseGroup, ValidateContext } from '../context.ts'
 import { query } from '../database.ts'
+import { type Ground, groundOf } from '../ground.ts'
 
 /**
  * Moves a little money in and out of the first test DFSP's settlement account, through the admin API, Kafka, the handler
@@ -32,20 +32,6 @@ const NO_LEDGER: CaseAbout = {
   title: 'money moves',
   needed: 'a profile with a ledger',
   subject: '',
-}
-
-/** What this level stands on. */
-interface Ground {
-  api: Reached
-  provisioning: Provisioning
-  /** The ledger's own schema. */
-  database: Database
-}
-
-function groundOf({ profile }: ValidateContext): Ground | undefined {
-  const { ledger: api, provisioning, databases } = profile
-  const [database] = databases
-  return api && provisioning && database && { api, provisioning, database }
 }
 
 function steps(

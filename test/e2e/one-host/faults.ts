@@ -41,7 +41,7 @@ export function faults(life: OneHost): void {
   test('validate passes, at one level or both', async () => {
     const both = await life.desk.run(['validate', ...life.flags])
     expectDone(both)
-    expect(only(both, 'report').report.levels.map(({ level }) => level)).toEqual(['services', 'ledger'])
+    expect(only(both, 'report').report.levels.map(({ level }) => level)).toEqual(['services', 'ledger', 'transfer'])
     const one = await life.desk.run(['validate', '--level', 'services', ...life.flags])
     expectDone(one)
     expect(only(one, 'report').report.levels.map(({ level }) => level)).toEqual(['services'])

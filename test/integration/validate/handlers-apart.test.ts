@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Definition } from '../../../agent/deployments/core-test-harness/definition.ts'
 import { findCompose, HubStack } from './hub-stack.ts'
 
 /** Needs the lab's images (`node test/lab/lab.ts setup`) and Compose v2, which `MOJABOX_COMPOSE` may name. */
@@ -8,17 +9,18 @@ const compose = await findCompose()
 describe.skipIf(compose === undefined)('a real central-ledger with its handlers apart', { timeout: 240_000 }, () => {
   let hub: HubStack
   beforeAll(async () => {
-    hub = await HubStack.start(compose ?? [], 'apart', ({ perf, 'central-ledger': ledger }) => {
+    const own = ({ perf, 'central-ledger': ledger }: Definition['profiles']) => {
       if (!perf || !ledger) throw new Error('no such profiles')
       const replicas = Object.entries(perf.replicas).filter(([name]) => name.startsWith('central-handler-'))
       return { ...ledger, instead: perf.instead, replicas: Object.fromEntries(replicas) }
-    })
+    }
+    hub = await HubStack.start(compose ?? [], 'apart', { own })
     await hub.provision()
   })
   afterAll(() => hub?.remove())
 
   it('shares the work: every container runs, and each topic has a reader on every partition', async () => {
-    const levels = await hub.validate()
+    const levels = await hub.validate({ levels: ['services', 'ledger'] })
     const cases = levels.flatMap((level) => level.cases)
     expect(cases.filter(({ status }) => status !== 'pass').map(({ id, found }) => ({ id, found }))).toEqual([])
     const groups = cases.filter(({ id }) => id.startsWith('consumer-group:'))

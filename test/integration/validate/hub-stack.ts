@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -20,6 +20,7 @@ import { type ValidateOptions, validate } from '../../../agent/validate/validate
 import { labRegistry } from '../../lab/registry.ts'
 import { waitFor } from '../../lab/wait.ts'
 import { stepContext } from '../../unit/ledger/step-context.ts'
+import { signing, signingLayer } from './dfsp-services.ts'
 
 const bundle = fileURLToPath(new URL('../../../bundles/core-test-harness/', import.meta.url))
 const signal = new AbortController().signal
@@ -38,12 +39,21 @@ export async function findCompose(): Promise<string[] | undefined> {
   return undefined
 }
 
+export interface HubStackOptions {
+  /** Makes one more profile of the shipped ones. */
+  own?: (shipped: Definition['profiles']) => Definition['profiles'][string]
+  /** DFSPs and hub sign what they say. */
+  signs?: boolean
+}
+
 /** The shipped deployment as it is, with the lab's images, on free ports of this machine. */
 export class HubStack {
   static readonly project = 'mojabox-trial-validate'
   readonly definition: Definition
   readonly profile: Profile
   ports: Record<string, number> = {}
+  /** Of whoever signs, by name. */
+  readonly signingKeys = new Map<string, KeyObject>()
   private folder = ''
   private readonly compose: string[]
 
@@ -53,14 +63,15 @@ export class HubStack {
     this.profile = profileOf(definition, profile)
   }
 
-  /** @param own makes one more profile of the shipped ones, and takes it */
+  /** The shipped profile of that name, or one of the test's own. */
   static async start(
     compose: string[],
     profile = 'central-ledger',
-    own?: (shipped: Definition['profiles']) => Definition['profiles'][string],
+    { own, signs = false }: HubStackOptions = {},
   ): Promise<HubStack> {
     const { definition } = await readDefinition((path) => readFile(join(bundle, path), 'utf8'))
     if (own) definition.profiles[profile] = own(definition.profiles)
+    definition.fspiop.jws = signs
     const stack = new HubStack(compose, definition, profile)
     await stack.render()
     await stack.up(...stack.profile.backing)
@@ -123,6 +134,7 @@ export class HubStack {
       profile: this.profile.name,
       currency: 'USD',
       ports,
+      signingKeys: this.signingKeys,
       project,
       levels: [],
       run,
@@ -145,7 +157,8 @@ export class HubStack {
       await writeFile(join(this.folder, name), secrets.get(name) ?? '', { mode: 0o600 })
     }
     for (const { file, path, uid, mode } of this.definition.configs) {
-      const text = await readFile(join(bundle, file), 'utf8')
+      const shipped = await readFile(join(bundle, file), 'utf8')
+      const text = this.definition.fspiop.jws ? signing(path, shipped) : shipped
       const target = join(this.folder, path)
       await writeFile(
         target,
@@ -155,7 +168,23 @@ export class HubStack {
       await chown(target, uid, uid)
     }
     for (const name of Object.keys(this.definition.ports)) this.ports[name] = await freePort()
+    this.ports.callbacks = await freePort()
+    if (this.definition.fspiop.jws) {
+      await this.makeKeys('Hub', ...this.definition.provisioning.participants.map(({ name }) => name))
+    }
     await writeFile(join(this.folder, 'compose.yaml'), stringify(this.composeFile()))
+  }
+
+  /** The public ones in a folder by name, as the services look for them; the private ones below it. */
+  private async makeKeys(...names: string[]): Promise<void> {
+    await mkdir(join(this.folder, 'keys/private'), { recursive: true })
+    for (const name of names) {
+      const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+      this.signingKeys.set(name, name === 'Hub' ? publicKey : privateKey)
+      await writeFile(join(this.folder, `keys/${name}.pem`), publicKey.export({ type: 'spki', format: 'pem' }))
+      const own = privateKey.export({ type: 'pkcs8', format: 'pem' })
+      await writeFile(join(this.folder, `keys/private/${name}.key`), own)
+    }
   }
 
   private composeFile() {
@@ -174,7 +203,8 @@ export class HubStack {
       return [name, { image }]
     })
     const lab = { services: Object.fromEntries(images), networks: { default: { name: HubStack.project } } }
-    return mergeLayers([...layers, { origin: 'lab', tree: lab }]).tree
+    const keys = definition.fspiop.jws ? [{ origin: 'keys', tree: signingLayer(labRegistry.address, folder) }] : []
+    return mergeLayers([...layers, { origin: 'lab', tree: lab }, ...keys]).tree
   }
 }
 

@@ -13,7 +13,7 @@ it('means the named ones', () => {
 it('refuses an unknown one, naming those there are', () => {
   expect(() => levelsOrAll(['services', 'Ledger'])).toThrow(
     expect.objectContaining({
-      facts: expect.objectContaining({ kind: 'usage', found: 'Ledger', needed: 'one of services, ledger' }),
+      facts: expect.objectContaining({ kind: 'usage', found: 'Ledger', needed: 'one of services, ledger, transfer' }),
     }),
   )
 })

@@ -62,7 +62,7 @@ describe('mojabox', () => {
     ['both a site file and hosts', ['check', '-f', 'a.yaml', '--host', 'local'], 2, 'exclude'],
     ['hosts but no bundle', ['check', '--host', 'local'], 2, '--bundle'],
     ['a host that is none', ['check', '--host', 'a@b@c', '--bundle', 'x.tar'], 2, 'a@b@c'],
-    ['an unknown level', ['validate', '--host', 'local', '--level', 'everything'], 2, 'services, ledger'],
+    ['an unknown level', ['validate', '--host', 'local', '--level', 'everything'], 2, 'services, ledger, transfer'],
     ['a bundle that is not there', ['check', '--host', 'local', '--bundle', 'nowhere.tar'], 5, 'nowhere.tar'],
     ['a bundle to inspect that is not there', ['bundle', 'inspect', 'nowhere.tar'], 5, 'nowhere.tar'],
   ])('ends well-explained on %s', async (_what, argv, wanted, text) => {

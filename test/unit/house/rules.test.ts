@@ -75,7 +75,7 @@ describe('the house', () => {
 
   it('names files for the one thing inside, in kebab case', () => {
     const names = [...all, ...tests].map(({ path }) => basename(path))
-    expect(names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.config)?\.ts$/.test(name))).toEqual([])
+    expect(names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.config|\.d)?\.ts$/.test(name))).toEqual([])
     expect(names.filter((name) => /^(utils?|helpers?|common|managers?|misc|shared|index)\.ts$/.test(name))).toEqual([])
   })
 

@@ -35,6 +35,8 @@ export class FakeLedger {
   readonly transfers = new Map<string, Transfer>()
   readonly settlementModels: string[] = []
   readonly limits = new Map<string, string>()
+  /** By participant and type. */
+  readonly endpoints = new Map<string, string>()
   /** Does the handler read what is queued? */
   handling = true
   /** Carries out an order as often as it comes: a broken ledger. */
@@ -72,6 +74,15 @@ export class FakeLedger {
 
   funds(name: string, currency: string): bigint {
     return -(this.account(name, 'SETTLEMENT', currency)?.units ?? 0n)
+  }
+
+  position(name: string, currency: string): bigint {
+    return this.account(name, 'POSITION', currency)?.units ?? 0n
+  }
+
+  movePosition(name: string, currency: string, units: bigint): void {
+    const account = this.account(name, 'POSITION', currency)
+    if (account) account.units += units
   }
 
   accountNames(): string[] {
@@ -163,6 +174,11 @@ export class FakeLedger {
       case 'PUT 3 participants limits':
         this.limits.set(`${name} ${body.currency}`, String(body.limit.value))
         return [200, {}]
+      case 'GET 3 participants endpoints':
+        return [200, this.listEndpoints(name)]
+      case 'POST 3 participants endpoints':
+        this.endpoints.set(`${name} ${body.type}`, body.value)
+        return [201]
       case 'POST 4 participants accounts':
         this.queue.push({
           transferId: body.transferId,
@@ -205,6 +221,12 @@ export class FakeLedger {
     if (own.length === 0 && name !== 'Hub')
       return refusal(500, '2001', 'Internal server error - Participant does not exist')
     return [200, own.filter(({ open }) => open).map(plain)]
+  }
+
+  private listEndpoints(name: string): unknown[] {
+    return [...this.endpoints]
+      .filter(([key]) => key.startsWith(`${name} `))
+      .map(([key, value]) => ({ type: key.slice(name.length + 1), value }))
   }
 
   private limitOf(name: string, currency: string): unknown[] {

@@ -92,7 +92,9 @@ describe('runAgent', () => {
   it('validates as soon as the hub is up, and tells when it will again', async () => {
     await start()
     await vi.waitFor(async () =>
-      expect(await readFile(trace, 'utf8')).toMatch(/node validate --run agent-\d+ --level services --level ledger/),
+      expect(await readFile(trace, 'utf8')).toMatch(
+        /node validate --run agent-\d+ --level services --level ledger --level transfer/,
+      ),
     )
     await vi.waitFor(async () => {
       const { nextValidationAt } = JSON.parse((await asked('/status')).body)

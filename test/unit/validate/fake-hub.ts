@@ -1,5 +1,5 @@
 import type { RunCommand } from '../../../agent/contract/step.ts'
-import type { Definition, Provisioning } from '../../../agent/deployments/core-test-harness/definition.ts'
+import type { Definition, Fspiop, Provisioning } from '../../../agent/deployments/core-test-harness/definition.ts'
 import { decimalOf, openLedgerApi } from '../../../agent/deployments/core-test-harness/ledger-api.ts'
 import { profileOf } from '../../../agent/deployments/core-test-harness/profile.ts'
 import type { Service } from '../../../agent/deployments/core-test-harness/service.ts'
@@ -7,6 +7,7 @@ import type { Container } from '../../../agent/validate/containers.ts'
 import type { ValidateContext } from '../../../agent/validate/context.ts'
 import { FakeKafka } from '../ledger/fake-kafka.ts'
 import { FakeLedger } from '../ledger/fake-ledger.ts'
+import { FakeSwitch } from './fake-switch.ts'
 
 const service = (more: Partial<Service>): Service => ({
   needs: [],
@@ -74,7 +75,10 @@ export const DEFINITION: Definition = {
     hubAccounts: [],
     settlementModel: {} as Provisioning['settlementModel'],
     fundsIn: { group: 'group-admin', topic: 'topic-admin' },
-    participants: [{ name: 'mojaboxpayer', netDebitCap: 1, funds: 1 }],
+    participants: [
+      { name: 'mojaboxpayer', netDebitCap: 1, funds: 1 },
+      { name: 'mojaboxpayee', netDebitCap: 1, funds: 1 },
+    ],
   },
   hostMemoryBytes: 1,
   services: {
@@ -99,12 +103,23 @@ export const DEFINITION: Definition = {
 
 const PROFILE = profileOf(DEFINITION, 'small')
 
-const TIMES = { healthMs: 100, settleMs: 60, fundsMs: 300, lookMs: 10 }
+const TIMES = {
+  healthMs: 100,
+  settleMs: 60,
+  fundsMs: 300,
+  callbackMs: 300,
+  expiryMs: 100,
+  timeoutMs: 400,
+  lookMs: 10,
+}
 
 /** A hub that is well in every respect, until a test breaks something. */
 export class FakeHub {
   readonly kafka = new FakeKafka()
   readonly ledger = new FakeLedger()
+  readonly switch = new FakeSwitch(this.ledger)
+  /** Where it answers DFSPs; without it, it does not. */
+  fspiop: Fspiop | undefined
   readonly commands: { argv: string[]; input: string | undefined }[] = []
   containers: Container[] = PROFILE.services.map((service, index) => container(service, index))
   readonly health = new Map<string, { status: number; body: string } | Error>()
@@ -114,6 +129,8 @@ export class FakeHub {
     ['currency', 5],
   ])
   migrationLocked = false
+  /** Its containers cannot reach this machine. */
+  walledOff = false
   failed: string[] = []
   readonly moved: Parameters<ValidateContext['moved']>[0][] = []
 
@@ -123,6 +140,7 @@ export class FakeHub {
     const partitions = [{ topic: 'topic-admin', partition: 0 }]
     this.kafka.groups.set('group-admin', { state: 'Stable', members: [{ host: address, partitions }] })
     this.ledger.addParticipant('mojaboxpayer', 'USD', 50_000n)
+    this.ledger.addParticipant('mojaboxpayee', 'USD', 50_000n)
   }
 
   container(service: string): Container {
@@ -131,10 +149,26 @@ export class FakeHub {
     return found
   }
 
+  /** Its services answer DFSPs from now on, all of them at one port. */
+  async openToDfsps(): Promise<void> {
+    const at = { service: 'adapter', port: await this.switch.listen() }
+    this.containers.push({ ...container('adapter', 0), address: '127.0.0.1', gateway: '127.0.0.1' })
+    const oracle = { service: 'adapter', url: 'http://oracle:3000' }
+    this.fspiop = {
+      transfers: at,
+      quotes: at,
+      parties: at,
+      partiesAdmin: at,
+      oracle,
+      callbacksPort: 3999,
+      jws: false,
+    }
+  }
+
   context(): ValidateContext {
     const signal = new AbortController().signal
     return {
-      profile: PROFILE,
+      profile: { ...PROFILE, fspiop: this.fspiop ?? PROFILE.fspiop },
       currency: 'USD',
       signal,
       times: TIMES,
@@ -143,6 +177,8 @@ export class FakeHub {
       kafka: this.kafka,
       partitions: () => this.kafka.topics(),
       ledger: openLedgerApi({ url: this.ledger.url, signal }),
+      callbacksPort: 0,
+      signingKeys: undefined,
       failed: this.failed,
       moved: (movement) => void this.moved.push(movement),
       get: async (url) => {
@@ -160,16 +196,22 @@ export class FakeHub {
     this.commands.push({ argv, input: options?.input })
     const ok = (stdout: string) => ({ code: 0, stdout, stderr: '' })
     if (argv[1] === 'ps') return ok(this.containers.map(({ id }) => id).join('\n'))
+    if (argv.includes('node')) return { code: this.walledOff ? 3 : 0, stdout: '', stderr: '' }
     if (argv[1] === 'inspect') return ok(JSON.stringify(this.containers.map(inspected)))
     return ok(this.rows(options?.input ?? ''))
   }
 
   private rows(sql: string): string {
-    const transfer = this.ledger.transfers.get(/transferId = '([^']+)'/.exec(sql)?.[1] ?? '')
+    const transferId = /transferId = '([^']+)'/.exec(sql)?.[1] ?? ''
+    const transfer = this.ledger.transfers.get(transferId) ?? this.switch.transfers.get(transferId)
+    const name = /p\.name = '([^']+)'/.exec(sql)?.[1]
+    if (name !== undefined) return this.switch.changesOf(transferId, name).map(decimalOf).join('\n')
     if (sql.includes('information_schema')) return [...this.tables.keys()].join('\n')
     if (sql.includes('migration_lock')) return this.migrationLocked ? '1' : '0'
     if (sql.includes('from migration')) return String(this.tables.get('migration') ?? 0)
-    if (sql.includes('participantPositionChange')) return (transfer?.changes ?? []).map(decimalOf).join('\n')
+    if (sql.includes('participantPositionChange')) {
+      return (this.ledger.transfers.get(transferId)?.changes ?? []).map(decimalOf).join('\n')
+    }
     if (sql.includes('transferStateChange')) return (transfer?.states ?? []).join('\n')
     return [...sql.matchAll(/select '(\w+)'/g)]
       .map((match) => `${match[1]}\t${this.tables.get(match[1] ?? '')}`)
@@ -186,6 +228,7 @@ function container(service: string, index: number): Container {
     state: job ? 'exited' : 'running',
     exitCode: 0,
     address: job ? undefined : `10.0.0.${index + 1}`,
+    gateway: undefined,
   }
 }
 

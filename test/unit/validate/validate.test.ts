@@ -43,7 +43,7 @@ describe('validate', () => {
   it('runs the levels in order, and lets Kafka go', async () => {
     const told: string[] = []
     const levels = await validate(options({ onLevel: ({ level }) => told.push(level) }))
-    expect(told).toEqual(['services', 'ledger'])
+    expect(told).toEqual(['services', 'ledger', 'transfer'])
     // Nobody listens at the fake addresses.
     const failed = levels.flatMap(({ cases }) => cases.filter(({ status }) => status === 'fail'))
     expect(failed.map(({ id }) => id)).toEqual(['health:ledger', 'health:handlers'])

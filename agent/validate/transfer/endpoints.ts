@@ -1,0 +1,34 @@
+import type { Dfsp } from '../fspiop/dfsp.ts'
+import type { Session } from './session.ts'
+
+/** What central-ledger calls each place of a DFSP where services send something, and its path. */
+const PATHS: Readonly<Record<string, string>> = {
+  FSPIOP_CALLBACK_URL_PARTICIPANT_PUT: '/participants/{{partyIdType}}/{{partyIdentifier}}',
+  FSPIOP_CALLBACK_URL_PARTICIPANT_PUT_ERROR: '/participants/{{partyIdType}}/{{partyIdentifier}}/error',
+  FSPIOP_CALLBACK_URL_PARTIES_GET: '/parties/{{partyIdType}}/{{partyIdentifier}}',
+  FSPIOP_CALLBACK_URL_PARTIES_PUT: '/parties/{{partyIdType}}/{{partyIdentifier}}',
+  FSPIOP_CALLBACK_URL_PARTIES_PUT_ERROR: '/parties/{{partyIdType}}/{{partyIdentifier}}/error',
+  // quoting-service adds the path itself.
+  FSPIOP_CALLBACK_URL_QUOTES: '',
+  FSPIOP_CALLBACK_URL_TRANSFER_POST: '/transfers',
+  FSPIOP_CALLBACK_URL_TRANSFER_PUT: '/transfers/{{transferId}}',
+  FSPIOP_CALLBACK_URL_TRANSFER_ERROR: '/transfers/{{transferId}}/error',
+}
+
+/**
+ * Tells central-ledger where the test DFSPs listen now, where it does not know yet; returns how many it had to be told.
+ * @throws MojaboxError `ledger-unreachable`, `ledger-refused`
+ */
+export async function registerEndpoints(session: Session): Promise<number> {
+  const told = await Promise.all([session.payer, session.payee].map((dfsp) => registerAll(session, dfsp)))
+  return told.reduce((sum, count) => sum + count, 0)
+}
+
+async function registerAll({ context, callbacks }: Session, { name }: Dfsp): Promise<number> {
+  const known = await context.ledger.endpoints(name)
+  const changed = Object.entries(PATHS)
+    .map(([type, path]) => ({ type, value: `${callbacks.url}/${name}${path}` }))
+    .filter(({ type, value }) => known.get(type) !== value)
+  for (const { type, value } of changed) await context.ledger.setEndpoint(name, type, value)
+  return changed.length
+}
