@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module'
-import shared from '@mojaloop/central-services-shared'
+import { Util } from './mojaloop.ts'
 
-const { Util } = shared
 const require = createRequire(import.meta.url)
 
 export interface HttpMessage {
