@@ -37,7 +37,7 @@ interface Shared {
     }
   }
   Util: {
-    OpenapiBackend: { initialise(path: string, handlers: object): Promise<Api> }
+    OpenapiBackend: { initialise(document: object, handlers: object): Promise<Api> }
     HeaderValidation: {
       parseContentTypeHeader(resource: string, header: string): { valid: boolean; version?: string }
       parseAcceptHeader(resource: string, header: string): { valid: boolean }
@@ -76,3 +76,8 @@ export const Redis: new (options: {
 
 /** `/etc/<name>rc`, then `<name>_…` of the environment, over the defaults. */
 export const rc: <T>(name: string, defaults: T) => T = require('rc')
+
+export const parseYaml: (text: string) => unknown = require('yaml').parse
+
+/** Puts in place of each `$ref` what it refers to. */
+export const dereferenceSync: <T extends object>(document: T) => T = require('dereference-json-schema').dereferenceSync
