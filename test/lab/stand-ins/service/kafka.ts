@@ -1,8 +1,7 @@
-import shared from '@mojaloop/central-services-shared'
 import { Consumer, Producer, stringDeserializers, stringSerializers } from '@platformatic/kafka'
+import { Enum, Util } from './mojaloop.ts'
 import { log, type Received } from './server.ts'
 
-const { Enum, Util } = shared
 const { StreamingProtocol } = Util
 
 /** A message between the hub's services, as `@mojaloop/central-services-shared` shapes it. */

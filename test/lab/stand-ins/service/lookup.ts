@@ -1,6 +1,6 @@
-import { Redis } from 'ioredis'
 import { Dfsps, handedOn, hubHeaders } from './dfsps.ts'
 import { Documents } from './document.ts'
+import { Redis } from './mojaloop.ts'
 import { type Answering, type Received, refusal, serve } from './server.ts'
 import type { Settings } from './settings.ts'
 import { Signatures } from './signatures.ts'

@@ -1,7 +1,6 @@
 import { serveLookup, serveLookupAdmin } from './lookup.ts'
 import { serveOracle } from './oracle.ts'
 import { handleQuotes, serveQuotes } from './quotes.ts'
-import { makeSchema } from './schema.ts'
 import { log } from './server.ts'
 import { readSettings } from './settings.ts'
 import { notify, serveTransfers } from './transfers.ts'
@@ -28,8 +27,10 @@ async function main(): Promise<void> {
     case 'src/handlers/index.js handler --quotes --bulk_quotes --fx_quotes':
       return handleQuotes(readSettings('QUOTE', 3002))
     case 'node_modules/knex/bin/cli.js --knexfile config/knexfile.js migrate:latest':
-    case 'node_modules/knex/bin/cli.js --knexfile config/knexfile.js seed:run':
+    case 'node_modules/knex/bin/cli.js --knexfile config/knexfile.js seed:run': {
+      const { makeSchema } = await import('./schema.ts')
       return makeSchema(readSettings('ALS', 0), flags.at(-1) ?? '')
+    }
     case 'dist/src/cli.js':
       return serveOracle(readSettings('ORACLE', 3000))
     default:

@@ -1,12 +1,12 @@
-import shared from '@mojaloop/central-services-shared'
 import { Dfsps, handedOn } from './dfsps.ts'
 import { Documents } from './document.ts'
 import { bodyOf, consume, type Message, messageOf, openProducer } from './kafka.ts'
+import { Enum } from './mojaloop.ts'
 import { type Answering, log, serve } from './server.ts'
 import type { Settings } from './settings.ts'
 import { Signatures } from './signatures.ts'
 
-const { Action, Type } = shared.Enum.Events.Event
+const { Action, Type } = Enum.Events.Event
 const TOPICS = { post: 'topic-quotes-post', put: 'topic-quotes-put' }
 
 /** quoting-service's API: what DFSPs send goes to its handlers. */

@@ -1,4 +1,4 @@
-import rc from 'rc'
+import { rc } from './mojaloop.ts'
 
 /** A node-rdkafka consumer or producer, as the real services configure one: of it only these two are heeded. */
 interface Client {

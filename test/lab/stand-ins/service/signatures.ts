@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import Jws from '@mojaloop/sdk-standard-components/src/lib/jws/index.js'
+import { Jws } from './mojaloop.ts'
 import type { Received } from './server.ts'
 import type { Settings } from './settings.ts'
 

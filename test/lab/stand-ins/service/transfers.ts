@@ -1,13 +1,11 @@
-import shared from '@mojaloop/central-services-shared'
-import IlpV1 from '@mojaloop/sdk-standard-components/src/lib/ilp/IlpV1.js'
 import { Dfsps, handedOn, hubHeaders } from './dfsps.ts'
 import { Documents } from './document.ts'
 import { bodyOf, consume, type Message, messageOf, openProducer } from './kafka.ts'
+import { Enum, IlpV1 } from './mojaloop.ts'
 import { type Answering, log, refusal, serve } from './server.ts'
 import type { Settings } from './settings.ts'
 import { Signatures } from './signatures.ts'
 
-const { Enum } = shared
 const { Action, Type } = Enum.Events.Event
 const TOPICS = { prepare: 'topic-transfer-prepare', fulfil: 'topic-transfer-fulfil', told: 'topic-notification-event' }
 
