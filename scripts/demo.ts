@@ -1,10 +1,12 @@
 /**
  * `npm run demo`: the main job on this machine, from nothing. A bare Debian host without a way out of its network gets
- * a Mojaloop ledger over SSH and proves it by moving money. `-- --keep` leaves it running, `-- --down` takes it away.
+ * a Mojaloop hub over SSH, and two DFSPs prove it by paying each other. `-- --keep` leaves it running, `-- --down` takes
+ * it away.
  */
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { pagePortOf } from '../agent/contract/page.ts'
 import { cachePath } from '../test/lab/cache.ts'
 import { countEgress, egressPackets } from '../test/lab/egress.ts'
 import { listNodes, removeNode, startNode } from '../test/lab/nodes.ts'
@@ -33,6 +35,8 @@ async function main(): Promise<void> {
     key.privateKeyPath,
     '--bundle',
     BUNDLE,
+    '--profile',
+    'payments',
     '--accept-new-host-keys',
   ]
   const mojabox = (...args: string[]) => foreground([EXECUTABLE, ...args], { env: { HOME: FOLDER } })
@@ -41,11 +45,12 @@ async function main(): Promise<void> {
     mojabox('install', ...site, '--report', join(FOLDER, 'report.xml')),
   )
   await stage('mojabox install again: nothing to do', () => mojabox('install', ...site))
-  await stage('mojabox validate: money moves', () => mojabox('validate', '--level', 'ledger', ...site))
+  await stage('mojabox validate: two DFSPs pay each other', () => mojabox('validate', '--level', 'transfer', ...site))
   await stage('mojabox status', () => mojabox('status', ...site))
   const { packets } = await egressPackets(node.ip)
   say(`\npackets that tried to leave the host's network: ${packets}`)
   say(`report: ${join(FOLDER, 'report.xml')}\n\ntimes:\n${summary()}`)
+  say(`the hub's page, on the host: http://127.0.0.1:${pagePortOf(undefined)}`)
   if (values.keep) return say(lookAround(node.ip, key.privateKeyPath))
   await down()
   say('the host is gone again; `npm run demo -- --keep` leaves it running')
@@ -65,7 +70,9 @@ async function down(): Promise<void> {
 }
 
 function lookAround(ip: string, key: string): string {
-  return `the host is still there. Look around:
+  return `the host is still there. Look at the page (it comes over SSH; Ctrl-C closes it):
+  cd ${FOLDER} && ${EXECUTABLE} open --host ops@${ip} --identity ${key}
+Look around:
   ssh -i ${key} -o UserKnownHostsFile=${FOLDER}/.mojabox/known_hosts ops@${ip}
     mojabox status                        how the hub is
     sudo docker ps                        its containers

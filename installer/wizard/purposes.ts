@@ -12,19 +12,19 @@ export const PURPOSES: readonly Purpose[] = [
     id: 'evaluate',
     label: 'Evaluate: see a hub at work',
     about: 'As much of Mojaloop as the hosts have room for.',
-    profiles: ['all-services', 'transfer', 'central-ledger'],
+    profiles: ['all-services', 'hub', 'payments', 'transfer', 'central-ledger'],
   },
   {
     id: 'develop',
     label: 'Develop: work on a service of Mojaloop',
     about: 'Transfers from end to end, quick to start again.',
-    profiles: ['transfer', 'central-ledger'],
+    profiles: ['payments', 'transfer', 'central-ledger'],
   },
   {
     id: 'dfsp',
     label: 'Test a DFSP against a hub',
     about: 'With the services and simulators that a DFSP talks to.',
-    profiles: ['all-services', 'testing-toolkit', 'transfer'],
+    profiles: ['testing-toolkit', 'all-services', 'payments', 'transfer'],
   },
   {
     id: 'ci',

@@ -7,7 +7,7 @@ const ROOT = join(import.meta.dirname, '..', '..')
 
 /** The built executable for this machine. */
 export const EXECUTABLE = join(ROOT, 'dist', 'mojabox-linux-x64')
-/** The lab's bundle: the profile `central-ledger`, its images from the lab's registry, Docker's packages from Debian. */
+/** The lab's bundle: what the lab has images of, from its registry, and Docker's packages from Debian. */
 export const BUNDLE = cachePath('bundle', 'core-test-harness.tar')
 
 /** Runs `node scripts/build.ts`: seconds the first time, nothing when nothing changed. */
@@ -21,7 +21,7 @@ export async function buildBundle(registry: string): Promise<void> {
   const spec = join(ROOT, 'bundles', 'core-test-harness', 'bundle.yaml')
   const selection = [
     '--profile',
-    'central-ledger',
+    'central-ledger,payments',
     '--platform',
     'linux/amd64',
     '--distribution',

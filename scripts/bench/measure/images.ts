@@ -11,8 +11,11 @@ export interface CarriedImages {
   layerBytes: number
 }
 
+/** Of the profile that the bench installs. */
+const INSTALLED = ['central-ledger:v', 'kafka:', 'mysql:', 'redis:']
+
 /**
- * The bundle's images, and that this machine's Docker has the same ones.
+ * The images of the profile that is installed, and that this machine's Docker has the same ones.
  * @throws Error when it has others: then a delivery by hand would be another piece of work
  */
 export async function carriedImages(bundlePath: string): Promise<CarriedImages> {
@@ -20,7 +23,10 @@ export async function carriedImages(bundlePath: string): Promise<CarriedImages> 
   try {
     const tags: string[] = []
     const layers = new Map<string, number>()
-    for (const artifact of bundle.manifest.artifacts.filter(({ kind }) => kind === 'image')) {
+    const images = bundle.manifest.artifacts.filter(
+      ({ kind, name }) => kind === 'image' && INSTALLED.some((part) => name.includes(`/${part}`)),
+    )
+    for (const artifact of images) {
       const manifest = await readArtifactManifest(bundle, artifact, { os: 'linux', architecture: 'amd64' })
       for (const { digest, size } of manifest.layers) layers.set(digest, size)
       tags.push(await sameHere(artifact.name, manifest))
