@@ -10,13 +10,22 @@ const redis: Backing = { kind: 'redis', port: 6379 }
 /** The harness's backing services, by their names in Compose. */
 export const BACKING: Readonly<Record<string, Backing>> = {
   mysql: { kind: 'mysql', port: 3306 },
-  'mysql-als': { kind: 'mysql', port: 3306 },
   // The listener whose advertised address is the node's loopback.
   kafka: { kind: 'kafka', port: 19092 },
   objstore: { kind: 'mongo', port: 27017 },
   redis,
-  'payeefsp-redis': { kind: 'redis', port: 6381 },
-  'payerfsp-redis': { kind: 'redis', port: 6383 },
+  // Of DFSPs' adapters, each its own.
+  'payerfsp-redis': redis,
+  'payeefsp-redis': redis,
+  'testfsp1-redis': redis,
+  'testfsp2-redis': redis,
+  'testfsp3-redis': redis,
+  'testfsp4-redis': redis,
+  'fx-provider1-redis': redis,
+  'fx-payerdfsp-redis': redis,
+  'fx-payeedfsp-redis': redis,
+  'security-payer-redis': redis,
+  'security-payee-redis': redis,
 }
 
 /** What mojabox knows of a service that is made from a checkout. */
@@ -36,10 +45,11 @@ export const SOURCES_BY_IMAGE: Readonly<Record<string, Source>> = {
     rc: 'ALS',
   },
   'mojaloop/quoting-service': { packages: ['@mojaloop/quoting-service', 'quoting-service'], rc: 'QUOTE' },
-  'mojaloop/central-settlement': { packages: ['@mojaloop/central-settlement', 'central-settlement'], rc: 'CSETT' },
+  'mojaloop/central-settlement': { packages: ['@mojaloop/central-settlement', 'central-settlement'], rc: 'CSET' },
   'mojaloop/als-msisdn-oracle-svc': {
     packages: ['@mojaloop/als-msisdn-oracle-svc', 'als-msisdn-oracle-svc'],
-    rc: 'MSISDN_ORACLE',
+    // convict, not rc.
+    rc: undefined,
   },
   'mojaloop/sdk-scheme-adapter': { packages: ['@mojaloop/sdk-scheme-adapter', 'sdk-scheme-adapter'], rc: undefined },
   'mojaloop/ml-testing-toolkit': { packages: ['ml-testing-toolkit', '@mojaloop/ml-testing-toolkit'], rc: 'TTK' },
