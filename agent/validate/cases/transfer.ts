@@ -13,6 +13,7 @@ import { type Order, orderOf, pay } from '../transfer/payment.ts'
 import { type Positions, readPositions } from '../transfer/positions.ts'
 import { abortsInTime, refusesWithoutLiquidity, repeatsNothing } from '../transfer/refusals.ts'
 import { notifierOf, openSession, type Session } from '../transfer/session.ts'
+import { settledPositions } from '../transfer/settled.ts'
 
 /**
  * Plays both DFSPs of a payment: whose number it is, what it costs, the transfer and its way back, and what has to be
@@ -124,7 +125,7 @@ class Play {
     if (!transfers) throw new Error('the profile has no ml-api-adapter')
     this.opened = await openSession(this.context, this.ground, this.fspiop, transfers)
     const told = await registerEndpoints(this.opened)
-    this.start = await readPositions(this.opened)
+    this.start = await settledPositions(this.opened)
     return pass(`${this.opened.callbacks.url}, ${told === 0 ? 'known' : `${told} told`}`)
   }
 

@@ -15,7 +15,7 @@ export interface Terms extends Ilp {
 const Offer = z.object({ ilpPacket: z.string(), condition: z.string() })
 
 /** Long enough for all that one transfer takes, also on a slow host; what is reserved in vain is released soon after. */
-const VALID_MS = 30_000
+export const EXPIRES_MS = 30_000
 
 /** The payer's DFSP asks what the payment will cost, the payee's says it and binds itself to it. */
 export async function agree(session: Session): Promise<{ finding: Finding; terms: Terms | undefined }> {
@@ -37,7 +37,7 @@ export async function agree(session: Session): Promise<{ finding: Finding; terms
   await payee.receives({ method: 'POST', path: '/quotes', about: (body) => idIn(body, 'quoteId') === quoteId })
   const terms = termsOf(session, payer, payee, units, { ...transaction, quoteId })
   const { ilpPacket, condition } = terms
-  const offer = { transferAmount: amount, expiration: expiration(VALID_MS), ilpPacket, condition }
+  const offer = { transferAmount: amount, expiration: expiration(EXPIRES_MS), ilpPacket, condition }
   await payee.send({ method: 'PUT', path: `/quotes/${quoteId}`, destination: payer.name, body: offer })
   const read = Offer.safeParse(await payer.receives({ method: 'PUT', path: `/quotes/${quoteId}` }))
   if (read.data?.ilpPacket !== ilpPacket || read.data.condition !== condition) {
@@ -67,7 +67,7 @@ export function money(session: Session, units: bigint): { amount: string; curren
 }
 
 /** That many milliseconds from now. */
-export function expiration(ms: number = VALID_MS): string {
+export function expiration(ms: number = EXPIRES_MS): string {
   return new Date(Date.now() + ms).toISOString()
 }
 

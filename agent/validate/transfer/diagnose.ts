@@ -2,15 +2,15 @@ import { MojaboxError } from '../../../bundles/format/error.ts'
 import { type Finding, fail, wordsOf } from '../case.ts'
 import type { ValidateContext } from '../context.ts'
 import { query } from '../database.ts'
-import { CallbackMissing } from '../fspiop/dfsp.ts'
+import { CallbackMissing, type Dfsp } from '../fspiop/dfsp.ts'
 import { notifierOf, readerOf, type Session } from './session.ts'
 
 /** Run inside a container: 0 when this machine's port takes a connection from there, 3 when not. */
 const KNOCK = `const s = require('net').connect(+process.argv[2], process.argv[1])
 s.setTimeout(3000, () => process.exit(3)); s.on('connect', () => process.exit(0)); s.on('error', () => process.exit(3))`
 
-/** Called by a stage with the transfer that it is about. */
-export type About = (transferId: string) => void
+/** Called by a stage with the transfer that it is about, and whose it is to fulfil. */
+export type About = (transferId: string, from: Dfsp, to: Dfsp) => void
 
 /**
  * Runs a stage. When a callback does not come, finds out who is to be looked at: what central-ledger knows of the
@@ -18,8 +18,10 @@ export type About = (transferId: string) => void
  */
 export async function watched(session: Session, stage: (about: About) => Promise<Finding>): Promise<Finding> {
   let transferId: string | undefined
-  const about = (id: string) => {
+  let giveUp = async () => {}
+  const about: About = (id, from, to) => {
     transferId = id
+    giveUp = () => rejectTransfer(id, from, to)
   }
   try {
     return await stage(about)
@@ -27,12 +29,21 @@ export async function watched(session: Session, stage: (about: About) => Promise
     // What the hub answers to a transfer is the ledger's decision, whoever brings it.
     if (transferId !== undefined && isRefusal(error)) return blamed(session.ground.api.service, wordsOf(error))
     if (!(error instanceof CallbackMissing)) throw error
-    return transferId === undefined ? unreached(session, wordsOf(error)) : stuck(session, error, transferId)
+    if (transferId === undefined) return unreached(session, wordsOf(error))
+    const finding = await stuck(session, error, transferId)
+    await giveUp()
+    return finding
   }
 }
 
 function isRefusal(error: unknown): boolean {
   return error instanceof MojaboxError && error.facts.code === 'callback-error'
+}
+
+/** So that what is set aside comes back now, not when the transfer expires. Changes nothing where it was committed. */
+async function rejectTransfer(transferId: string, from: Dfsp, to: Dfsp): Promise<void> {
+  const body = { errorInformation: { errorCode: '5000', errorDescription: 'Generic Payee error - given up' } }
+  await to.send({ method: 'PUT', path: `/transfers/${transferId}/error`, destination: from.name, body }).catch(() => {})
 }
 
 async function stuck(session: Session, missing: CallbackMissing, transferId: string): Promise<Finding> {

@@ -70,7 +70,7 @@ export async function pay(
   terms: Terms,
   about: About,
 ): Promise<Finding> {
-  about(order.transferId)
+  about(order.transferId, from, to)
   const before = await readPositions(session)
   const startedAt = performance.now()
   await sendOrder(from, order, version)

@@ -26,7 +26,7 @@ export async function refusesWithoutLiquidity(session: Session, about: About): P
   const cover = -(settlement?.units ?? 0n) - before.payer
   const units = ((cover > 0n ? cover : 0n) / UNITS_PER_WHOLE + 2n) * UNITS_PER_WHOLE
   const order = orderOf(session, { from: payer, to: payee }, termsOf(session, payer, payee, units))
-  about(order.transferId)
+  about(order.transferId, payer, payee)
   await sendOrder(payer, order)
   const finding = await refused(session, order, INSUFFICIENT_LIQUIDITY)
   if (finding.status !== 'pass') return finding
@@ -38,7 +38,7 @@ export async function refusesWithoutLiquidity(session: Session, about: About): P
 /** The same transfer again is answered with its state; a changed one of the same name is refused. Neither moves money. */
 export async function repeatsNothing(session: Session, order: Order, about: About): Promise<Finding> {
   const { payer, payee } = session
-  about(order.transferId)
+  about(order.transferId, payer, payee)
   const before = await readPositions(session)
   await sendOrder(payer, order)
   const path = `/transfers/${order.transferId}`
@@ -61,7 +61,7 @@ export async function abortsInTime(session: Session, about: About): Promise<Find
   for (const factor of PATIENCE_FACTORS) {
     const validMs = context.times.expiryMs * factor
     const order = orderOf(session, { from: payer, to: payee }, termsOf(session, payer, payee, units), validMs)
-    about(order.transferId)
+    about(order.transferId, payer, payee)
     await sendOrder(payer, order)
     const reserved = await isReserved(session, order, validMs)
     const finding = await refused(session, order, TRANSFER_EXPIRED, validMs + context.times.timeoutMs)

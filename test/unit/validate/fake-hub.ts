@@ -206,6 +206,7 @@ export class FakeHub {
     const transfer = this.ledger.transfers.get(transferId) ?? this.switch.transfers.get(transferId)
     const name = /p\.name = '([^']+)'/.exec(sql)?.[1]
     if (name !== undefined) return this.switch.changesOf(transferId, name).map(decimalOf).join('\n')
+    if (sql.includes('expirationDate')) return String(this.switch.underWay())
     if (sql.includes('information_schema')) return [...this.tables.keys()].join('\n')
     if (sql.includes('migration_lock')) return this.migrationLocked ? '1' : '0'
     if (sql.includes('from migration')) return String(this.tables.get('migration') ?? 0)

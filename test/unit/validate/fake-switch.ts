@@ -68,6 +68,11 @@ export class FakeSwitch {
       .map(({ units }) => units)
   }
 
+  /** Transfers whose money is set aside. */
+  underWay(): number {
+    return [...this.transfers.values()].filter(({ states }) => states.at(-1) === 'RESERVED').length
+  }
+
   private async read(request: IncomingMessage): Promise<Received> {
     let text = ''
     for await (const piece of request) text += piece
@@ -107,7 +112,7 @@ export class FakeSwitch {
     if (route === 'PUT parties') return this.tell(destination, 'PARTIES_PUT', method, path, body)
     if (resource === 'quotes') return this.tell(destination, 'QUOTES', method, path, body)
     if (route === 'POST transfers') return this.prepare(source, body)
-    if (route === 'PUT transfers') return this.fulfil(first, body)
+    if (route === 'PUT transfers') return second === 'error' ? this.abort(first) : this.fulfil(first, body)
   }
 
   private async addParty(number: string, fspId: string): Promise<void> {
@@ -154,6 +159,13 @@ export class FakeSwitch {
     const told = { ...body, transferState: 'COMMITTED' }
     await this.tell(transfer.payer, 'TRANSFER_PUT', 'PUT', path, told)
     await this.tell(transfer.payee, 'TRANSFER_PUT', body.transferState === 'RESERVED' ? 'PATCH' : 'PUT', path, told)
+  }
+
+  private async abort(transferId: string): Promise<void> {
+    const transfer = this.transfers.get(transferId)
+    if (!this.handles.fulfil || transfer?.states.at(-1) !== 'RESERVED') return
+    transfer.states.push('RECEIVED_ERROR', 'ABORTED_ERROR')
+    this.move(transferId, transfer.payer, -transfer.units)
   }
 
   private async expire(transferId: string, inMs: number): Promise<void> {

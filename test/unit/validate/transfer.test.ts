@@ -94,6 +94,19 @@ describe('a hub that is well', () => {
     expect(positions()).toEqual([0n, 0n])
   })
 
+  it('waits for what a run that was killed has left under way', async () => {
+    const left = { order: '', payer: 'mojaboxpayer', payee: 'mojaboxpayee', units: 10_000n, condition: '', changes: [] }
+    const transfer = { ...left, states: ['RESERVED'] }
+    hub.switch.transfers.set('left', transfer)
+    hub.ledger.movePosition('mojaboxpayer', 'USD', 10_000n)
+    setTimeout(() => {
+      transfer.states.push('EXPIRED_RESERVED')
+      hub.ledger.movePosition('mojaboxpayer', 'USD', -10_000n)
+    }, 50)
+    expect((await run()).filter(({ status }) => status !== 'pass')).toEqual([])
+    expect(positions()).toEqual([0n, 0n])
+  })
+
   it('may have positions that are somebody else’s doing', async () => {
     hub.ledger.movePosition('mojaboxpayee', 'USD', 20_000n)
     expect((await run()).every(({ status }) => status === 'pass')).toBe(true)
@@ -131,6 +144,12 @@ describe('a hub that is broken', () => {
     hub.switch.delivers = false
     expect(await failures()).toEqual(['discovery: adapter', 'agreement: adapter', 'transfer: adapter'])
     expect(positions()[1]).toBe(0n)
+  })
+
+  it('gives up a transfer that is stuck, so that what was set aside comes back', async () => {
+    hub.switch.delivers = false
+    await run()
+    expect(positions()).toEqual([0n, 0n])
   })
 
   it('names the firewall when containers cannot reach this machine', async () => {

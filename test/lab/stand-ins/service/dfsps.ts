@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import type { Documents } from './document.ts'
 import type { Signatures } from './signatures.ts'
 
@@ -42,9 +43,7 @@ export class Dfsps {
     const message = { method, path, headers: sent, body: text === undefined ? undefined : JSON.parse(text) }
     const fault = this.documents.requestFault(message)
     if (fault) throw new Error(`${method} ${path} to ${dfsp} is not FSPIOP: ${fault.words}`)
-    const init: RequestInit = { method, headers: sent, signal: AbortSignal.timeout(10_000) }
-    if (text !== undefined) init.body = text
-    const { status } = await fetch(url, init)
+    const status = await sendExactly(url, method, sent, text)
     if (status >= 300) throw new Error(`${dfsp} answers ${method} ${url} with ${status}`)
   }
 
@@ -72,6 +71,19 @@ export class Dfsps {
     this.known.set(dfsp, { endpoints, until: Date.now() + this.keptMs })
     return endpoints
   }
+}
+
+/** With these headers alone: `fetch` would add an `accept` that an answer must not have. */
+function sendExactly(url: string, method: string, headers: Record<string, string>, text = ''): Promise<number> {
+  const length = text === '' ? {} : { 'content-length': String(Buffer.byteLength(text)) }
+  return new Promise((resolve, reject) => {
+    const options = { method, headers: { ...headers, ...length }, timeout: 10_000, agent: false }
+    const sent = request(url, options, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode ?? 0))
+    })
+    sent.on('timeout', () => sent.destroy(new Error(`no answer of ${url}`))).on('error', reject)
+    sent.end(text)
+  })
 }
 
 /** Of a message that the hub itself has to say. */
