@@ -23,10 +23,11 @@ export async function settledPositions(session: Session): Promise<Positions> {
   }
 }
 
-async function underWay({ context, payer, payee }: Session): Promise<number> {
+async function underWay({ context, ground, payer, payee }: Session): Promise<number> {
   const states = UNDER_WAY.map((state) => `'${state}'`).join(', ')
   const rows = await query(
     context,
+    ground.database,
     `select count(distinct t.transferId) from transfer t join transferParticipant tp using (transferId)
      join participantCurrency pc using (participantCurrencyId) join participant p using (participantId)
      where p.name in ('${payer.name}', '${payee.name}') and t.expirationDate > utc_timestamp() - interval 5 minute

@@ -10,7 +10,7 @@ import type { StepHandler } from '../../../agent/contract/step.ts'
 import { composeLayers } from '../../../agent/deployments/core-test-harness/compose-file.ts'
 import { type Definition, readDefinition } from '../../../agent/deployments/core-test-harness/definition.ts'
 import { mergeLayers } from '../../../agent/deployments/core-test-harness/layers.ts'
-import { type Profile, profileOf } from '../../../agent/deployments/core-test-harness/profile.ts'
+import { configsOf, type Profile, profileOf } from '../../../agent/deployments/core-test-harness/profile.ts'
 import { hubAccounts } from '../../../agent/engine/steps/hub-accounts.ts'
 import { participant } from '../../../agent/engine/steps/participant.ts'
 import { settlementModel } from '../../../agent/engine/steps/settlement-model.ts'
@@ -156,7 +156,7 @@ export class HubStack {
       secrets.set(name, randomBytes(bytes).toString('base64url'))
       await writeFile(join(this.folder, name), secrets.get(name) ?? '', { mode: 0o600 })
     }
-    for (const { file, path, uid, mode } of this.definition.configs) {
+    for (const { file, path, uid, mode } of configsOf(this.definition, this.profile)) {
       const shipped = await readFile(join(bundle, file), 'utf8')
       const text = this.definition.fspiop.jws ? signing(path, shipped) : shipped
       const target = join(this.folder, path)
