@@ -78,6 +78,8 @@ Look around:
     sudo docker ps                        its containers
     curl -s 127.0.0.1:3001/participants   the ledger's own API
     sudo journalctl -u mojabox-agent      what the agent says
+Its page, in a browser here:
+  cd ${FOLDER} && ${EXECUTABLE} open --host ${NODE}=ops@${ip} --identity ${key}
 Take it away: npm run demo -- --down`
 }
 

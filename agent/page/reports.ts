@@ -63,7 +63,7 @@ export class Reports {
 
   /** A report's text by its run; undefined when there is none of that name, or it is too large to be one. */
   async text(run: string): Promise<string | undefined> {
-    if (!RUN.test(run)) return undefined
+    if (!RUN.test(run) || `${run}.json` === LAST_VALIDATION) return undefined
     try {
       // A link could lead out of the folder.
       const file = await open(join(this.#folder, `${run}.json`), constants.O_RDONLY | constants.O_NOFOLLOW)

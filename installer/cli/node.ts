@@ -66,6 +66,8 @@ export function addAgentCommand(program: Command, io: Io): void {
     .command('agent', { hidden: true })
     .description('the service on a node: keeps the store, validates, answers status')
     .action(async () => {
+      const { staySmall } = await import('../../agent/service/stay-small.ts')
+      staySmall()
       const { runAgent } = await import('../../agent/service/agent.ts')
       await runAgent(io.signal)
     })

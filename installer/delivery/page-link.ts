@@ -6,8 +6,6 @@ import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Connection, RemoteProcess } from '../fleet/connection.ts'
 
-/** Of sshd's ten sessions on one connection, and of the node's memory, this much is enough for any number of browsers. */
-const PARALLEL_RELAYS = 2
 const START_LIMIT_MS = 20_000
 
 /**
@@ -25,7 +23,7 @@ export class PageLink {
     this.#agent = new RelayAgent(() => this.#open())
   }
 
-  /** Asks the node's page. The answer, or what went wrong, comes as events of the request. */
+  /** Asks the node's page: one command more there, unless one is free. The answer, or what went wrong, comes as events of the request. */
   ask(method: string, path: string, headers: Record<string, string>): ClientRequest {
     return request({ agent: this.#agent, host: '127.0.0.1', method, path, headers })
   }
@@ -58,7 +56,7 @@ export class PageLink {
     relay.exited.catch(() => {}).finally(() => this.#relays.delete(relay))
     try {
       await untilMark(relay, connection.address)
-      return relay.stream
+      return likeSocket(relay.stream)
     } catch (error) {
       relay.kill()
       throw error
@@ -66,12 +64,12 @@ export class PageLink {
   }
 }
 
-/** Node's own, over streams that are no sockets. */
+/** Node's own, which keeps a relay for the next question until shortly before the node would hang up. */
 class RelayAgent extends Agent {
   readonly #open: () => Promise<Duplex>
 
   constructor(open: () => Promise<Duplex>) {
-    super({ keepAlive: true, maxSockets: PARALLEL_RELAYS })
+    super({ keepAlive: true })
     this.#open = open
   }
 
@@ -82,12 +80,21 @@ class RelayAgent extends Agent {
     )
     return undefined
   }
+}
 
-  override keepSocketAlive(): boolean {
-    return true
-  }
-
-  override reuseSocket(): void {}
+/** What Node's agent asks of a socket, and a stream lacks. */
+function likeSocket(stream: Duplex): Duplex {
+  let idle: NodeJS.Timeout | undefined
+  return Object.assign(stream, {
+    setKeepAlive() {},
+    setNoDelay() {},
+    ref() {},
+    unref() {},
+    setTimeout(ms: number) {
+      clearTimeout(idle)
+      if (ms > 0) idle = setTimeout(() => stream.emit('timeout'), ms).unref()
+    },
+  })
 }
 
 /** Reads up to the relay's first word and gives back what came behind it. @throws MojaboxError `page-not-served`, kind host */

@@ -16,10 +16,12 @@ export interface LoadedDeployment {
   /** Images of the profile, full references, each once. */
   images: string[]
   /** What the node keeps of the bundle besides packages: its manifest, the deployment's files, the images' manifests. */
-  keptBlobs: ReachableBlob[]
+  keptBlobs: KeptBlob[]
   /** Packages of this distribution and architecture, with their blobs; undefined where the bundle has none. */
   packages: { artifact: Artifact; blobs: ReachableBlob[]; install: string[] } | undefined
 }
+
+type KeptBlob = Pick<ReachableBlob, 'digest' | 'sizeBytes'>
 
 /** @throws MojaboxError when the bundle lacks a file, or the profile is unknown */
 export async function loadDeployment(
@@ -50,15 +52,22 @@ export async function loadDeployment(
     configTexts,
     images,
     // An image's layers belong to the runtime, not to the store.
-    keptBlobs: keptBlobs
-      .flat()
-      .filter((blob) => blob.role !== 'layer' || blob.artifacts.some(({ kind }) => kind === 'files')),
+    keptBlobs: [await manifestOf(bundle), ...keptBlobs.flat().filter(isKept)],
     packages: packages && {
       artifact: packages,
       blobs: await blobsOf(bundle, packages),
       install: await namesToInstall(bundle, packages),
     },
   }
+}
+
+function isKept({ role, artifacts }: ReachableBlob): boolean {
+  return role !== 'layer' || artifacts.some(({ kind }) => kind === 'files')
+}
+
+/** The bundle's own: what lists all the others, for whoever reads the store later. */
+async function manifestOf({ manifest: { digest }, readBlob }: NodeBundle): Promise<KeptBlob> {
+  return { digest, sizeBytes: (await readBlob(digest)).length }
 }
 
 function blobsOf(bundle: NodeBundle, artifact: Artifact): Promise<ReachableBlob[]> {

@@ -9,7 +9,8 @@ export function h(tag, props, ...children) {
     if (name === 'class') element.className = value
     else if (name === 'vars')
       for (const [key, text] of Object.entries(value)) element.style.setProperty(key, String(text))
-    else element.setAttribute(name, value === true ? '' : value)
+    // For `aria-hidden` an empty value is none.
+    else element.setAttribute(name, value === true && !name.startsWith('aria-') ? '' : value)
   }
   element.append(...children.flat().filter((child) => child !== undefined && child !== null && child !== false))
   return element

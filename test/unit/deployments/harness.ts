@@ -45,8 +45,9 @@ export function shippedBundle(
     imageArtifact(name, addImage(desk, ['base', name]), { os: 'linux', architecture }),
   )
   artifacts.push(packagesArtifact(desk, architecture, install))
+  const manifest = bundleOf(artifacts)
   const bundle: NodeBundle = {
-    manifest: bundleOf(artifacts),
+    manifest,
     blobs: {
       sizeOf: async () => undefined,
       read: () => {
@@ -54,7 +55,7 @@ export function shippedBundle(
       },
     },
     readBlob: async (digest: Digest) => {
-      const bytes = desk.blobs.get(digest)
+      const bytes = digest === manifest.digest ? Buffer.from(JSON.stringify(manifest)) : desk.blobs.get(digest)
       if (!bytes) throw new Error(`no blob ${digest}`)
       return bytes
     },

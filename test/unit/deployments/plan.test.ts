@@ -11,6 +11,7 @@ import { FOLDER, renderHub } from '../../../agent/deployments/core-test-harness/
 import type { ComposeParams } from '../../../agent/engine/steps/compose.ts'
 import type { FileParams } from '../../../agent/engine/steps/file.ts'
 import { handlerOf } from '../../../agent/engine/steps/registry.ts'
+import { OciManifest } from '../../../bundles/format/manifest.ts'
 import { orderOf } from '../service/orders.ts'
 import { IMAGES, shippedBundle } from './harness.ts'
 
@@ -195,9 +196,21 @@ describe('loadDeployment', () => {
   it('keeps manifests and configurations of images in the store, but no layers: they are the runtime’s', async () => {
     const { bundle } = shippedBundle()
     const { keptBlobs, packages } = await loadDeployment(bundle, { ...HOST, profile })
-    expect(keptBlobs.filter(({ role }) => role === 'layer')).toEqual([])
-    expect(keptBlobs.filter(({ role }) => role === 'manifest')).toHaveLength(4)
+    const kept = new Set(keptBlobs.map(({ digest }) => digest))
+    const images = bundle.manifest.artifacts.filter(({ kind }) => kind === 'image')
+    for (const { descriptor } of images) {
+      const { config, layers } = OciManifest.parse(JSON.parse((await bundle.readBlob(descriptor.digest)).toString()))
+      expect([kept.has(descriptor.digest), kept.has(config.digest)]).toEqual([true, true])
+      expect(layers.filter(({ digest }) => kept.has(digest))).toEqual([])
+    }
+    expect(images).toHaveLength(IMAGES.length)
     expect(packages?.blobs.some(({ role }) => role === 'layer')).toBe(true)
+  })
+
+  it('keeps the bundle’s own manifest: without it nobody could read the store later', async () => {
+    const { bundle } = shippedBundle()
+    const { keptBlobs } = await loadDeployment(bundle, { ...HOST, profile })
+    expect(keptBlobs.map(({ digest }) => digest)).toContain(bundle.manifest.digest)
   })
 
   it('refuses an unknown profile, naming those there are', async () => {

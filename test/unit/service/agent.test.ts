@@ -1,5 +1,6 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { NODE_PATHS } from '../../../agent/contract/paths.ts'
@@ -12,6 +13,9 @@ vi.mock('../../../agent/service/reentry.ts', () => ({
   reenter: (args: string[]) => ['sh', '-c', child.script, 'mojabox', ...args],
 }))
 
+// No Docker of this machine's is looked at.
+vi.mock('../../../agent/facts/docker-socket.ts', () => ({ getFromDocker: async () => ({ body: [] }) }))
+
 const trace = join(NODE_PATHS.root, 'trace')
 const status = (hub: string) => JSON.stringify({ version: 1, host: 'n1', hub, agent: null, nextValidationAt: null })
 
@@ -19,10 +23,41 @@ beforeEach(async () => {
   await rm(NODE_PATHS.root, { recursive: true, force: true })
   await mkdir(NODE_PATHS.reports, { recursive: true })
   await mkdir(dirname(NODE_PATHS.agentSocket), { recursive: true })
-  await writeFile(NODE_PATHS.node, JSON.stringify({ bundle: BUNDLE, settings: { validateEverySeconds: 300 } }))
+  await install(await freePort())
   await writeFile(trace, '')
   child.script = `echo "$*" >> ${trace}; [ "$2" = status ] && echo '${status('up')}'; true`
 })
+
+/** What an install leaves. */
+async function install(page: number) {
+  const settings = { validateEverySeconds: 300, ports: { page } }
+  const state = {
+    site: 's',
+    host: 'n1',
+    deployment: 'd',
+    profile: 'p',
+    bundle: BUNDLE,
+    bundleVersion: '1',
+    mojabox: '0',
+    settings,
+  }
+  await writeFile(NODE_PATHS.node, JSON.stringify(state))
+}
+
+/** A port that nobody has; `hold` keeps it until the test ends. */
+async function freePort({ hold = false } = {}): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const close = () => new Promise((resolve) => server.close(resolve))
+  if (hold) onTestFinished(async () => void (await close()))
+  else await close()
+  return port
+}
+
+function pageOn(port: number, path: string): Promise<Response> {
+  return fetch(`http://127.0.0.1:${port}${path}`)
+}
 
 async function start() {
   const stop = new AbortController()
@@ -133,5 +168,44 @@ describe('runAgent', () => {
     await writeFile(NODE_PATHS.agentSocket, '')
     await start()
     await vi.waitFor(async () => expect((await asked('/status')).status).toBe(200))
+  })
+
+  it('serves its page where the site wants it, and tells so', async () => {
+    const port = await freePort()
+    await install(port)
+    await start()
+    expect(JSON.parse((await asked('/status')).body).agent.page).toBe(`127.0.0.1:${port}`)
+    expect((await pageOn(port, '/')).headers.get('content-type')).toContain('text/html')
+    expect(await (await pageOn(port, '/api/status')).json()).toMatchObject({ host: 'n1', hub: 'down', services: [] })
+    expect(await (await pageOn(port, '/metrics')).text()).toContain('mojabox_hub_up 0\n')
+  })
+
+  it('goes on without a page when the port is taken, says so once, and tells so', async () => {
+    const said: string[] = []
+    const spy = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0)
+    onTestFinished(() => spy.mockRestore())
+    const port = await freePort({ hold: true })
+    await install(port)
+    await start()
+    expect(JSON.parse((await asked('/status')).body).agent.page).toBeNull()
+    expect(said.filter((text) => text.includes(`no page on 127.0.0.1:${port}`))).toHaveLength(1)
+  })
+
+  it('moves its page when a later install says so', async () => {
+    const [first, second] = [await freePort(), await freePort()]
+    await install(first)
+    await start()
+    expect((await pageOn(first, '/')).status).toBe(200)
+    await install(second)
+    await vi.waitFor(async () => expect((await pageOn(second, '/')).status).toBe(200), 6_000)
+    await expect(pageOn(first, '/')).rejects.toThrow()
+  })
+
+  it('remembers validations and its own start for a day', async () => {
+    await start()
+    await vi.waitFor(async () => {
+      const lines = await readFile(join(NODE_PATHS.reports, 'history.ndjson'), 'utf8')
+      expect(lines).toMatch(/"kind":"agent"[\s\S]*"kind":"look"/)
+    })
   })
 })

@@ -20,14 +20,19 @@ vi.mock('../../../agent/runtimes/docker.ts', async (original) => ({
 const PACKAGES = { id: 'packages', kind: 'packages', params: {} }
 type Phase = Parameters<Journal['append']>[0]['phase']
 
-beforeEach(() => Object.assign(host, { facts: healthyHost(), images: [] }))
+let settings: { ports?: Record<string, number> } = {}
+
+beforeEach(() => {
+  settings = {}
+  Object.assign(host, { facts: healthyHost(), images: [] })
+})
 
 /** Prepares an install on a host whose journal has these entries. */
 async function prepared(...entries: { phase: Phase; step?: typeof PACKAGES }[]) {
   const journal = await Journal.open(join(await temporaryFolder(), 'journal.ndjson'))
   for (const { phase, step = PACKAGES } of entries) await journal.append({ run: 'r', phase, step, before: null })
   const found = await prepareInstall({
-    order: orderOf(),
+    order: orderOf({ settings: { ...orderOf().settings, ...settings } }),
     bundle: shippedBundle().bundle,
     journal,
     command: new FakeCommands().run,
@@ -79,5 +84,11 @@ describe('prepareInstall', () => {
   it('is the same each time: nothing is changed by looking', async () => {
     const [first, second] = [await prepared(), await prepared()]
     expect(second.steps).toEqual(first.steps)
+  })
+
+  it('knows the page’s port, which is the agent’s and no deployment’s', async () => {
+    settings = { ports: { page: 9555 } }
+    const { checks } = await prepared()
+    expect(checks.find(({ id }) => id === 'ports')?.needed).toContain('9555 (page)')
   })
 })

@@ -60,4 +60,16 @@ describe('ports', () => {
   it('says how to find a holder it could not see', () => {
     expect(run({ process: null, pid: null }).fix).toContain("sudo ss -ltnp 'sport = :3306'")
   })
+
+  it('only warns of a port without which things go on', () => {
+    const needs = {
+      ...ordinaryNeeds(),
+      ports: [{ name: 'page', port: 9470, service: 'mojabox-agent', optional: true }],
+    }
+    const facts = { ...healthyHost(), ports: [{ ...MYSQLD, port: 9470 }] }
+    expect(ports.run(facts, needs)).toMatchObject({
+      status: 'warn',
+      found: '9470 (page) is held by mysqld (process 812)',
+    })
+  })
 })

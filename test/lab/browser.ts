@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
-import { ensurePackages } from '../../lab/packages.ts'
+import { type BrowserContext, chromium, type Locator, type Page } from 'playwright-core'
+import { ensurePackages } from './packages.ts'
 
 const FLAGS = [
   '--headless',
@@ -40,6 +40,8 @@ export class Browser {
       args: FLAGS,
       locale: 'en-GB',
     })
+    // A busy machine is slow, but not that slow.
+    context.setDefaultTimeout(15_000)
     return new Browser(folder, context)
   }
 
@@ -62,6 +64,11 @@ export class Browser {
     return { page, problems, requested }
   }
 
+  /** Closes what is open, so that no page of an earlier test goes on asking. */
+  async closeTabs(): Promise<void> {
+    await Promise.all(this.#context.pages().map((page) => page.close()))
+  }
+
   async close(): Promise<void> {
     await this.#context.close()
     await rm(this.#folder, { recursive: true, force: true })
@@ -70,5 +77,11 @@ export class Browser {
 
 /** Once the hub's state is there. */
 export async function shown(page: Page): Promise<void> {
-  await page.waitForSelector('#verdict[data-tone]', { timeout: 8000 })
+  await page.waitForSelector('#verdict[data-tone]')
+}
+
+/** What a person sees there: text that is hidden is not in it. */
+export function seen(locator: Locator): Promise<string> {
+  // biome-ignore lint/performance/useDomNodeTextContent: the layout is the point
+  return locator.innerText()
 }
