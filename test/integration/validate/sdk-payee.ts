@@ -5,6 +5,7 @@ import { createRunCommand } from '../../../agent/runtimes/command.ts'
 import { listContainers } from '../../../agent/validate/containers.ts'
 import { Callbacks } from '../../../agent/validate/fspiop/callbacks.ts'
 import { Dfsp, type Line } from '../../../agent/validate/fspiop/dfsp.ts'
+import { waitFor } from '../../lab/wait.ts'
 import { HubStack } from './hub-stack.ts'
 
 const ADAPTER = 'http://sdk-scheme-adapter:4000'
@@ -22,11 +23,21 @@ export interface PaidToSdk {
 /** The hub takes the adapter for the payee's DFSP from now on, until somebody tells it otherwise. */
 export async function putAdapterInPlace(hub: HubStack, ledger: LedgerApi): Promise<void> {
   await hub.composed(['--profile', 'sdk', 'up', '--detach', 'sdk-backend', 'sdk-scheme-adapter'])
+  // It takes seconds to load, and nobody tells it twice.
+  await waitFor('the adapter to answer', adapterAnswers, { timeoutMs: 60_000, intervalMs: 500 })
   for (const [type, value] of await ledger.endpoints(PAYEE)) {
     const path = new URL(value).pathname.replace(`/${PAYEE}`, '')
     await ledger.setEndpoint(PAYEE, type, ADAPTER + decodeURIComponent(path))
   }
   await delay(ENDPOINTS_KEPT_MS)
+}
+
+async function adapterAnswers(): Promise<boolean> {
+  const containers = await listContainers(createRunCommand(new AbortController().signal), HubStack.project)
+  const { address } = containers.find(({ service }) => service === 'sdk-scheme-adapter') ?? {}
+  const response = await fetch(`http://${address}:4000/`, { signal: AbortSignal.timeout(2_000) })
+  await response.body?.cancel()
+  return true
 }
 
 /** mojabox's payer looks up, agrees with and pays somebody at the adapter; every message signed. */
