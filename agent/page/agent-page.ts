@@ -8,7 +8,7 @@ import { sumUpDay } from './day.ts'
 import { recentEvents } from './events.ts'
 import { History } from './history.ts'
 import { FRESH_MS, HubWatch } from './hub-watch.ts'
-import { lookAtHub } from './look.ts'
+import { HubLook } from './look.ts'
 import { pageMetrics } from './page-metrics.ts'
 import { type AgentFacts, type PageStatus, pageStatus, readInstalled } from './page-status.ts'
 import { Reports } from './reports.ts'
@@ -31,7 +31,8 @@ export class AgentPage {
   constructor(facts: AgentFacts, say: (message: string) => void) {
     this.#facts = facts
     this.#say = say
-    this.watch = new HubWatch({ history: this.#history, look: () => lookAtHub(), lastValidation: readLastValidation })
+    const hub = new HubLook()
+    this.watch = new HubWatch({ history: this.#history, look: () => hub.look(), lastValidation: readLastValidation })
     this.#status = kept(FRESH_MS, () => this.#readStatus())
   }
 

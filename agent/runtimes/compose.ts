@@ -48,6 +48,20 @@ export async function listContainers(run: RunCommand): Promise<ComposeContainer[
     })
 }
 
+/** Of these, by name, those that Docker is to start again whenever they end: services, and no jobs that run once. */
+export async function restartedContainers(run: RunCommand, names: string[]): Promise<Set<string>> {
+  if (names.length === 0) return new Set()
+  const format = '{{.Name}}\t{{.HostConfig.RestartPolicy.Name}}'
+  const { stdout } = await run(['docker', 'inspect', '--format', format, ...names], { okCodes: [0, 1] })
+  const rows = stdout.split('\n').map((row) => row.replace(/^\//, '').split('\t'))
+  return new Set(rows.filter(([, policy = '']) => isRestarted(policy)).map(([name = '']) => name))
+}
+
+/** Whether Docker starts a container with this restart policy again when it ends well. */
+export function isRestarted(policy: string): boolean {
+  return policy === 'always' || policy === 'unless-stopped'
+}
+
 /** What Docker's words for people (`Up 2 minutes (healthy)`, `Exited (1) now`) say. */
 export function readStatus(status: string): Pick<ComposeContainer, 'health' | 'exitCode'> {
   return {

@@ -1,14 +1,19 @@
 import type { NodeStatus, ServiceStatus } from '../contract/status.ts'
 import type { ComposeContainer } from '../runtimes/compose.ts'
 
-/** The services as people know them: a job that ended well is `completed`. In the order of their names. */
+/**
+ * The services as people know them, in the order of their names: a job that ended well is `completed`. One that
+ * `isLasting` ended well too, when somebody stopped it, and yet it is not there.
+ */
 export function serviceStatuses<C extends ComposeContainer>(
   containers: readonly C[],
+  isLasting: (container: C) => boolean,
 ): (ServiceStatus & { container: C })[] {
   return containers
     .map((container) => {
       const { service, state, health, image, exitCode } = container
-      return { service, state: state === 'exited' && exitCode === 0 ? 'completed' : state, health, image, container }
+      const completed = state === 'exited' && exitCode === 0 && !isLasting(container)
+      return { service, state: completed ? 'completed' : state, health, image, container }
     })
     .sort((left, right) => left.service.localeCompare(right.service))
 }

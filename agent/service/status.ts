@@ -7,7 +7,7 @@ import { NodeState as NodeStateSchema } from '../contract/node-state.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import { NodeStatus, type ServiceStatus, ValidationSummary } from '../contract/status.ts'
 import type { RunCommand } from '../contract/step.ts'
-import { listContainers } from '../runtimes/compose.ts'
+import { listContainers, restartedContainers } from '../runtimes/compose.ts'
 import { Store } from '../store/store.ts'
 import { bootTime } from './boot-time.ts'
 import { hubState, serviceStatuses } from './hub-state.ts'
@@ -35,7 +35,12 @@ export async function requireNodeState(): Promise<NodeState> {
 /** The node's status as it can be seen without asking the agent. */
 export async function observeStatus(run: RunCommand, state: NodeState): Promise<NodeStatus> {
   const containers = await listContainers(run).catch(() => [])
-  const services = serviceStatuses(containers).map(
+  const ended = containers.filter(({ state, exitCode }) => state === 'exited' && exitCode === 0)
+  const lasting = await restartedContainers(
+    run,
+    ended.map(({ name }) => name),
+  )
+  const services = serviceStatuses(containers, ({ name }) => lasting.has(name)).map(
     ({ service, state, health, image }): ServiceStatus => ({ service, state, health, image }),
   )
   return {

@@ -110,7 +110,7 @@ describe('the page of a hub', () => {
       const { stdout } = await nodeExec(host.name, [
         'sh',
         '-c',
-        `grep VmRSS /proc/$(systemctl show -p MainPID --value mojabox-agent)/status; pgrep -u nosudo -c mojabox`,
+        `grep VmRSS /proc/$(systemctl show -p MainPID --value mojabox-agent)/status; pgrep -u nosudo -fc '^/var/lib/mojabox/bin/mojabox node page'`,
       ])
       const [, resident, relays] = /VmRSS:\s+(\d+) kB\n(\d+)/.exec(stdout) ?? []
       expect(Number(resident) * 1024, stdout).toBeLessThan(70e6)
@@ -125,7 +125,11 @@ describe('the page of a hub', () => {
     const { code, stderr } = await opened.ended
     expect({ code, stderr }).toEqual({ code: EXIT.done, stderr: '' })
     await expect(fetch(url)).rejects.toThrow()
-    const { stdout } = await nodeExec(host.name, ['sh', '-c', 'sleep 2; pgrep -u nosudo -c mojabox; true'])
+    const { stdout } = await nodeExec(host.name, [
+      'sh',
+      '-c',
+      'sleep 2; pgrep -u nosudo -fc "^/var/lib/mojabox/bin/mojabox node page"; true',
+    ])
     expect(stdout.trim()).toBe('0')
   })
 

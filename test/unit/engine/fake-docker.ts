@@ -13,6 +13,8 @@ export class FakeDocker {
   containers: FakeContainer[] = []
   wanted: Record<string, string> = {}
   logs = ''
+  /** Restart policies, by service. */
+  policies: Record<string, string> = {}
   /** What `docker compose up` does. */
   up: (services: string[]) => { code?: number; stderr?: string } | undefined = () => undefined
   /** After so many looks at the containers something changes. */
@@ -27,6 +29,11 @@ export class FakeDocker {
         .join('')
     }
     if (argv[1] === 'ps') return line.includes('config-hash') ? this.#hashes() : this.#rows()
+    if (argv[1] === 'inspect') {
+      return Object.entries(this.policies)
+        .map(([service, policy]) => `/mojabox-${service}-1\t${policy}\n`)
+        .join('')
+    }
     if (argv.includes('up')) return this.up(argv.filter((word) => word in this.wanted))
     if (argv.includes('logs')) return this.logs
     return undefined

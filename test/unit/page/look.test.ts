@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { lookAtHub } from '../../../agent/page/look.ts'
+import { HubLook } from '../../../agent/page/look.ts'
 
 const container = (service: string, State: string, Status: string, more: object = {}) => ({
   Id: 'a'.repeat(64),
@@ -10,15 +10,15 @@ const container = (service: string, State: string, Status: string, more: object 
   Image: `${service}:1`,
   ...more,
 })
-const seen = (...body: unknown[]) => lookAtHub(async () => ({ body }))
+const seen = (...body: unknown[]) => new HubLook(async () => ({ body })).look()
 
-describe('lookAtHub', () => {
+describe('HubLook', () => {
   it('asks Docker once, for the hub’s containers only', async () => {
     const asked: string[] = []
-    await lookAtHub(async (path) => {
+    await new HubLook(async (path) => {
       asked.push(path)
       return { body: [] }
-    })
+    }).look()
     expect(asked).toHaveLength(1)
     expect(decodeURIComponent(asked[0] ?? '')).toContain('label":["com.docker.compose.project=mojabox"]')
   })
@@ -47,13 +47,41 @@ describe('lookAtHub', () => {
   })
 
   it('is down where Docker does not answer, or answers something else', async () => {
-    expect(await lookAtHub(() => Promise.reject(new Error('ENOENT')))).toMatchObject({ hub: 'down', services: [] })
-    expect(await lookAtHub(async () => ({ body: { message: 'no' } }))).toMatchObject({ hub: 'down', services: [] })
+    expect(await new HubLook(() => Promise.reject(new Error('ENOENT'))).look()).toMatchObject({
+      hub: 'down',
+      services: [],
+    })
+    expect(await new HubLook(async () => ({ body: { message: 'no' } })).look()).toMatchObject({
+      hub: 'down',
+      services: [],
+    })
   })
 
   it('takes nothing for granted in what a container is', async () => {
     const look = await seen(null, {}, container('x', 'running', 'Up', { Id: '../../etc', Labels: null, Names: null }))
     expect(look.services).toHaveLength(3)
     expect(look.services.every(({ id }) => id === '')).toBe(true)
+  })
+
+  it('tells a service that was stopped from a job that is done, and asks about each only once', async () => {
+    const stopped = container('redis', 'exited', 'Exited (0) 2 seconds ago', { Id: 'b'.repeat(64) })
+    const job = container('migrator', 'exited', 'Exited (0) 2 hours ago', { Id: 'c'.repeat(64) })
+    const asked: string[] = []
+    const hub = new HubLook(async (path) => {
+      asked.push(path)
+      if (path.includes('b'.repeat(64))) return { body: { HostConfig: { RestartPolicy: { Name: 'unless-stopped' } } } }
+      if (path.includes('c'.repeat(64))) return { body: { HostConfig: { RestartPolicy: { Name: 'no' } } } }
+      return { body: [stopped, job, container('mysql', 'running', 'Up')] }
+    })
+    for (let times = 0; times < 3; times += 1) {
+      const { services, hub: state } = await hub.look()
+      expect(state).toBe('degraded')
+      expect(services.map(({ service, state: one }) => [service, one])).toEqual([
+        ['migrator', 'completed'],
+        ['mysql', 'running'],
+        ['redis', 'exited'],
+      ])
+    }
+    expect(asked.filter((path) => path.endsWith('/json'))).toHaveLength(2)
   })
 })

@@ -72,6 +72,18 @@ describe('observeStatus', () => {
     expect(await hubOf(set)).toBe(hub)
   })
 
+  it('does not take a service that somebody stopped for a job that is done', async () => {
+    const docker = new FakeDocker()
+    docker.healthy('mysql', 'ledger')
+    docker.add('migrator', 'exited', 'Exited (0) 2 minutes ago')
+    docker.add('redis', 'exited', 'Exited (0) 2 seconds ago')
+    docker.policies = { redis: 'unless-stopped', migrator: 'no' }
+    const { hub, services } = await observeStatus(docker.commands.run, STATE)
+    expect(hub).toBe('degraded')
+    expect(services.find(({ service }) => service === 'redis')?.state).toBe('exited')
+    expect(services.find(({ service }) => service === 'migrator')?.state).toBe('completed')
+  })
+
   it('is down, not broken, where Docker does not answer', async () => {
     const status = await observeStatus(new FakeCommands(() => ({ code: 1 })).run, STATE)
     expect(status).toMatchObject({ hub: 'down', services: [] })
