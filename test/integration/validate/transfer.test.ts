@@ -21,9 +21,9 @@ describe.skipIf(compose === undefined)('DFSPs at a real central-ledger', { timeo
   })
   afterAll(() => hub?.remove())
 
-  it('pay each other five times over, and nothing is left of it', async () => {
+  it('pay each other again and again, and nothing is left of it', async () => {
     const before = await accountsOf(hub)
-    for (let round = 0; round < 5; round += 1) expect(notPassed(await hub.validate(TRANSFER))).toEqual([])
+    for (let round = 0; round < 3; round += 1) expect(notPassed(await hub.validate(TRANSFER))).toEqual([])
     expect(await accountsOf(hub)).toEqual(before)
   })
 
