@@ -46,7 +46,10 @@ export interface Funds {
   reason: string
 }
 
-/** central-ledger's admin API. Each call throws MojaboxError `ledger-unreachable` or `ledger-refused`. */
+/**
+ * central-ledger's admin API. Each call throws MojaboxError `ledger-unreachable`, `ledger-refused`, or `ledger-failed` when
+ * it is central-ledger that could not (a lock in its database): then the same call again may do.
+ */
 export interface LedgerApi {
   /** Account types of each participant in that currency, by name; a participant without any is listed too. */
   accountTypes(currency: string): Promise<Map<string, string[]>>
@@ -246,7 +249,7 @@ function refused(method: string, path: string, status: number, text: string, bod
     ? `${read.data.errorInformation.errorCode} ${read.data.errorInformation.errorDescription}`
     : text.slice(0, 300)
   return new MojaboxError({
-    code: 'ledger-refused',
+    code: status >= 500 ? 'ledger-failed' : 'ledger-refused',
     kind: 'step',
     message: `asking central-ledger: ${method} ${path}: ${words}`,
     found: `status ${status}: ${words}`,

@@ -1,3 +1,5 @@
+import pRetry from 'p-retry'
+import { factsOf } from '../../../bundles/format/error.ts'
 import type { Dfsp } from '../fspiop/dfsp.ts'
 import type { Session } from './session.ts'
 
@@ -17,10 +19,10 @@ const PATHS: Readonly<Record<string, string>> = {
 
 /**
  * Tells central-ledger where the test DFSPs listen now, where it does not know yet; returns how many it had to be told.
- * @throws MojaboxError `ledger-unreachable`, `ledger-refused`
+ * @throws MojaboxError `ledger-unreachable`, `ledger-refused`, `ledger-failed`
  */
 export async function registerEndpoints(session: Session): Promise<number> {
-  // One after the other: two at a time lock each other out of the ledger's table.
+  // One after the other: two at a time lock each other out of the ledger's table, as may others that write there.
   const payer = await registerAll(session, session.payer)
   return payer + (await registerAll(session, session.payee))
 }
@@ -30,6 +32,13 @@ async function registerAll({ context, callbacks }: Session, { name }: Dfsp): Pro
   const changed = Object.entries(PATHS)
     .map(([type, path]) => ({ type, value: `${callbacks.url}/${name}${path}` }))
     .filter(({ type, value }) => known.get(type) !== value)
-  for (const { type, value } of changed) await context.ledger.setEndpoint(name, type, value)
+  for (const { type, value } of changed) {
+    await pRetry(() => context.ledger.setEndpoint(name, type, value), {
+      retries: 3,
+      minTimeout: context.times.lookMs,
+      signal: context.signal,
+      shouldRetry: ({ error }) => factsOf(error).code === 'ledger-failed',
+    })
+  }
   return changed.length
 }

@@ -37,6 +37,8 @@ export class FakeLedger {
   readonly limits = new Map<string, string>()
   /** By participant and type. */
   readonly endpoints = new Map<string, string>()
+  /** So many endpoints are refused before one is taken: its table is locked. */
+  locks = 0
   /** Does the handler read what is queued? */
   handling = true
   /** Carries out an order as often as it comes: a broken ledger. */
@@ -177,6 +179,10 @@ export class FakeLedger {
       case 'GET 3 participants endpoints':
         return [200, this.listEndpoints(name)]
       case 'POST 3 participants endpoints':
+        if (this.locks > 0) {
+          this.locks -= 1
+          return refusal(500, '2001', 'Internal server error - insert into `participantEndpoint`')
+        }
         this.endpoints.set(`${name} ${body.type}`, body.value)
         return [201]
       case 'POST 4 participants accounts':

@@ -47,6 +47,14 @@ describe('a hub that is well', () => {
     expect([...hub.ledger.endpoints.values()].every((value) => value.startsWith('http://127.0.0.1:'))).toBe(true)
   })
 
+  it('is told again where its table was locked, but not for ever', async () => {
+    hub.ledger.locks = 2
+    expect(await statuses()).toEqual(ALL.map((stage) => `${stage} pass`))
+    hub.ledger.endpoints.clear()
+    hub.ledger.locks = 100
+    expect((await run())[0]).toMatchObject({ id: 'transfer:endpoints', status: 'fail', subject: 'ledger' })
+  })
+
   it('sees both ways of answering a transfer, and both versions of FSPIOP', async () => {
     await run()
     const orders = hub.switch.requests.filter(({ method, path }) => method === 'PUT' && path.startsWith('/transfers'))
