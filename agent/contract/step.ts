@@ -28,6 +28,8 @@ export interface CommandOptions {
   timeoutMs?: number
   /** Exit codes that are not a failure; default [0]. */
   okCodes?: number[]
+  /** Ends this command alone. */
+  signal?: AbortSignal
 }
 
 /**

@@ -41,11 +41,12 @@ async function runCommand(
   argv: string[],
   options: CommandOptions,
   killAfterMs: number,
-  signal?: AbortSignal,
+  ofRun?: AbortSignal,
 ): Promise<CommandResult> {
+  const signal = AbortSignal.any([ofRun, options.signal].filter((one) => one !== undefined))
   const [program, ...rest] = argv
   if (program === undefined) throw new TypeError('running a command: its argv is empty')
-  if (signal?.aborted) throw interrupted(argv)
+  if (signal.aborted) throw interrupted(argv)
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
   const child = spawn(program, rest, spawnOptions(options))
   const stdout = collectEnd(child.stdout)
@@ -59,10 +60,10 @@ async function runCommand(
   }
   const onAbort = () => stop('abort')
   const timer = setTimeout(() => stop('timeout'), timeoutMs)
-  signal?.addEventListener('abort', onAbort, { once: true })
+  signal.addEventListener('abort', onAbort, { once: true })
   const ending = await endOf(child, options.input)
   clearTimeout(timer)
-  signal?.removeEventListener('abort', onAbort)
+  signal.removeEventListener('abort', onAbort)
   await gone
   if (stopped === 'abort') throw interrupted(argv)
   if (stopped === 'timeout') throw timedOut(argv, timeoutMs, stderr())

@@ -12,6 +12,8 @@ import {
   PROJECT,
   wantedHashes,
 } from '../../runtimes/compose.ts'
+import { type CrashLoop, CrashWatch } from '../../runtimes/crash-loops.ts'
+import { likelyCause } from '../../runtimes/likely-cause.ts'
 import { redact } from '../../store/secrets.ts'
 
 export interface ComposeParams {
@@ -52,13 +54,20 @@ export const compose: StepHandler<ComposeParams> = {
     await context.run(composeArgv(params.folder, 'unpause'), { okCodes: [0, 1] })
     const orphans = params.alone ? ['--remove-orphans'] : []
     const up = ['up', '--detach', '--no-build', '--pull', 'never', '--quiet-pull', ...orphans, ...params.services]
-    const started = context.run(composeArgv(params.folder, ...up), { timeoutMs: params.waitSeconds * 1000 })
-    // Compose waits for dependencies itself; a failure there is told with the container's own last words below.
-    const outcome = await started.then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-    await waitUntilSettled(context, params, outcome)
+    const watch = new CrashWatch(context.run)
+    try {
+      const limits = { timeoutMs: params.waitSeconds * 1000, signal: watch.signal }
+      const started = context.run(composeArgv(params.folder, ...up), limits)
+      // Compose waits for dependencies itself; a failure there is told with the container's own last words below.
+      const outcome = await started.then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      context.signal.throwIfAborted()
+      await waitUntilSettled(context, params, watch, outcome)
+    } finally {
+      watch.end()
+    }
   },
 
   async undo(context) {
@@ -84,7 +93,12 @@ function unsettled(params: ComposeParams, containers: ComposeContainer[]): strin
   return [...services, ...jobs]
 }
 
-async function waitUntilSettled(context: StepContext, params: ComposeParams, upFailure: unknown): Promise<void> {
+async function waitUntilSettled(
+  context: StepContext,
+  params: ComposeParams,
+  watch: CrashWatch,
+  upFailure: unknown,
+): Promise<void> {
   const until = Date.now() + params.waitSeconds * 1000
   const total = params.services.length + params.jobs.length
   for (;;) {
@@ -92,12 +106,34 @@ async function waitUntilSettled(context: StepContext, params: ComposeParams, upF
     const waiting = unsettled(params, containers)
     context.progress(total - waiting.length, total, 'items', waiting.join(', '))
     if (waiting.length === 0) return
+    if (watch.found) throw await inLoop(context, params, watch.found)
     const stopped = containers.find(
       (container) => waiting.includes(container.service) && container.state === 'exited' && container.exitCode !== 0,
     )
     if (stopped || upFailure || Date.now() > until) throw await notUp(context, params, waiting, stopped, upFailure)
     await delay(LOOK_EVERY_MS, undefined, { signal: context.signal })
   }
+}
+
+async function inLoop(context: StepContext, params: ComposeParams, loop: CrashLoop): Promise<MojaboxError> {
+  const { service, restarts, exitCode } = loop
+  const words = await lastWords(context, params, service)
+  const cause = likelyCause({ ...loop, words })
+  const likely = cause ? `; likely, ${cause}` : ''
+  return new MojaboxError({
+    code: 'service-crash-loop',
+    kind: 'step',
+    message: `${service} ends as often as it is started${likely}`,
+    found: await redact(`started again ${restarts} times, exit code ${exitCode}${likely}; its last words:\n${words}`),
+    needed: `${service} running, and well`,
+    next: `mojabox logs ${service}; mend what it says, then run the same command again`,
+  })
+}
+
+async function lastWords(context: StepContext, params: ComposeParams, service: string): Promise<string> {
+  const logs = ['logs', '--no-color', '--no-log-prefix', '--tail', '15', service]
+  const { stdout, stderr } = await context.run(composeArgv(params.folder, ...logs), { okCodes: [0, 1] })
+  return stripVTControlCharacters(`${stdout}${stderr}`).trim()
 }
 
 async function notUp(
@@ -108,13 +144,7 @@ async function notUp(
   cause: unknown,
 ): Promise<MojaboxError> {
   const subject = stopped?.service ?? waiting[0] ?? ''
-  const { stdout, stderr } = await context.run(
-    composeArgv(params.folder, 'logs', '--no-color', '--no-log-prefix', '--tail', '15', subject),
-    {
-      okCodes: [0, 1],
-    },
-  )
-  const words = stripVTControlCharacters(`${stdout}${stderr}`).trim()
+  const words = await lastWords(context, params, subject)
   const compose = cause instanceof MojaboxError ? `${cause.facts.found ?? cause.message}\n` : ''
   return new MojaboxError(
     {

@@ -81,6 +81,22 @@ describe('compose', () => {
     expect(await compose.isDone(at(hub()), PARAMS)).toBe(true)
   })
 
+  it('gives up on a service that ends as often as it is started, while Compose would wait, and says why', async () => {
+    const docker = hub()
+    docker.add('ledger', 'restarting', 'Restarting (1) 1 second ago')
+    docker.logs = 'Error: connect ECONNREFUSED 172.18.0.3:3306'
+    let restarts = 4
+    docker.restarts = () => ({ ledger: restarts++ })
+    docker.up = () => new Promise(() => {})
+    const error = await failureOf(compose.apply(at(docker), { ...PARAMS, waitSeconds: 60 }))
+    expect(error.facts).toMatchObject({
+      code: 'service-crash-loop',
+      message: 'ledger ends as often as it is started; likely, nobody answers at 172.18.0.3:3306',
+      found: expect.stringMatching(/started again 3 times, exit code 1.*\n.*ECONNREFUSED/s),
+      next: expect.stringContaining('mojabox logs ledger'),
+    })
+  }, 20_000)
+
   it('takes away what an earlier profile had, where it is to be alone', async () => {
     const docker = hub()
     docker.healthy('kafka')

@@ -8,6 +8,8 @@ export interface FakeContainer {
   hash: string
 }
 
+type Outcome = { code?: number; stderr?: string } | undefined
+
 /** Docker's client as Compose steps see it. */
 export class FakeDocker {
   containers: FakeContainer[] = []
@@ -16,7 +18,9 @@ export class FakeDocker {
   /** Restart policies, by service. */
   policies: Record<string, string> = {}
   /** What `docker compose up` does. */
-  up: (services: string[]) => { code?: number; stderr?: string } | undefined = () => undefined
+  up: (services: string[]) => Outcome | Promise<Outcome> = () => undefined
+  /** How often Docker has started each container again, asked at each look, by service. */
+  restarts: () => Record<string, number> = () => ({})
   /** After so many looks at the containers something changes. */
   onLook: (look: number) => void = () => {}
   #looks = 0
@@ -28,7 +32,13 @@ export class FakeDocker {
         .map(([name, hash]) => `${name} ${hash}\n`)
         .join('')
     }
+    if (argv[1] === 'ps' && argv.includes('--quiet')) return 'id\n'
     if (argv[1] === 'ps') return line.includes('config-hash') ? this.#hashes() : this.#rows()
+    if (argv[1] === 'inspect' && line.includes('RestartCount')) {
+      return Object.entries(this.restarts())
+        .map(([service, count]) => `/mojabox-${service}-1\t${service}\t${count}\t1\tfalse\n`)
+        .join('')
+    }
     if (argv[1] === 'inspect') {
       return Object.entries(this.policies)
         .map(([service, policy]) => `/mojabox-${service}-1\t${policy}\n`)

@@ -11,12 +11,18 @@ export interface Ran {
 
 type Answer = Partial<CommandResult> | string | undefined
 
+/** Rejects when the signal says so; without one, never. */
+function ended(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('ended')), { once: true }))
+}
+
 /** Commands that were asked for, and what the test lets them answer (nothing and code 0, unless told otherwise). */
 export class FakeCommands {
   readonly ran: Ran[] = []
-  readonly #answer: (argv: string[]) => Answer
+  readonly #answer: (argv: string[]) => Answer | Promise<Answer>
 
-  constructor(answer: (argv: string[]) => Answer = () => undefined) {
+  /** One that never settles is a command that goes on until it is ended. */
+  constructor(answer: (argv: string[]) => Answer | Promise<Answer> = () => undefined) {
     this.#answer = answer
   }
 
@@ -26,7 +32,7 @@ export class FakeCommands {
 
   readonly run: RunCommand = async (argv, options = {}) => {
     this.ran.push({ argv, options })
-    const answer = this.#answer(argv)
+    const answer = await Promise.race([this.#answer(argv), ended(options.signal)])
     const result = { code: 0, stdout: '', stderr: '', ...(typeof answer === 'string' ? { stdout: answer } : answer) }
     if ((options.okCodes ?? [0]).includes(result.code)) return result
     throw new MojaboxError({
