@@ -104,9 +104,9 @@ describe.skipIf(!there)(`a bundle from ${REGISTRY}${there ? '' : ' (the lab is n
 
   it('leaves no file when the registry lacks an image', async () => {
     const output = join(folder, 'none.tar')
-    const { code, stderr } = await build(output, ['--profile', 'simulator'], 'cache-3')
+    const { code, stderr } = await build(output, ['--profile', 'central-settlement'], 'cache-3')
     expect(code).toBe(2)
-    expect(stderr).toContain('getting docker.io/mojaloop/simulator:v12.2.4: the registry does not have it')
+    expect(stderr).toContain('getting docker.io/mojaloop/central-settlement:v17.0.6: the registry does not have it')
     expect(existsSync(output) || existsSync(`${output}.partial`)).toBe(false)
   })
 })
