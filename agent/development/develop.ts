@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { stripVTControlCharacters } from 'node:util'
 import { z } from 'zod'
 import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
@@ -25,6 +26,8 @@ export interface DevelopRequest {
   debugPort: number | undefined
 }
 
+/** Compose says when it looks; one that does not say it has begun by then. */
+const FOLLOWS_WITHIN_MS = 5_000
 /** `develop.watch` came with 2.22, its action `sync+restart` with 2.23. */
 const COMPOSE_NEEDED = '2.23.0'
 const BUILD_LIMIT_MS = 15 * 60_000
@@ -147,19 +150,27 @@ async function watch(
   await begun(child.pid ?? 0)
   const stop = AbortSignal.any([signal, abortAt(ended)])
   const debug = debugPort === undefined ? '' : `; debugger on 127.0.0.1:${debugPort}`
-  await tell({ type: 'development', state: 'watching', service, message: `${path} is followed${debug}` })
+  const since = new Date(Date.now() - 2000).toISOString()
+  const { promise: follows, resolve: nowFollows } = Promise.withResolvers<void>()
   const last: string[] = []
   const hear = async (stream: Readable) => {
     for await (const line of linesOf(stream)) {
       const text = stripVTControlCharacters(line).trim()
       // What BuildKit tells of each layer is of no use to a reader, its errors are.
       if (text === '' || (/^#\d+ /.test(text) && !/error/i.test(text))) continue
+      if (/^(\S+ +\| +)?watch enabled$/i.test(text)) {
+        nowFollows()
+        continue
+      }
       last.push(text)
       await tell({ type: 'development', state: 'watching', service, message: text })
     }
   }
   const heard = Promise.all([hear(child.stdout), hear(child.stderr)])
-  const request = { services: [service], follow: true, tail: 'all', since: new Date(Date.now() - 2000).toISOString() }
+  // What is saved before Compose looks is not seen by it.
+  await Promise.race([follows, delay(FOLLOWS_WITHIN_MS, undefined, { signal: stop }).catch(() => {})])
+  await tell({ type: 'development', state: 'watching', service, message: `${path} is followed${debug}` })
+  const request = { services: [service], follow: true, tail: 'all', since }
   await readLogs(run, request, tell, stop)
   end(child)
   await ended

@@ -1,4 +1,6 @@
-import { MojaboxError } from '../../bundles/format/error.ts'
+import pRetry from 'p-retry'
+import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
+import type { CommandResult, RunCommand } from '../contract/step.ts'
 import type { Database } from '../deployments/core-test-harness/definition.ts'
 import type { ValidateContext } from './context.ts'
 
@@ -25,9 +27,18 @@ export async function query(
     })
   }
   const argv = ['docker', 'exec', '--interactive', container.id, 'sh', '-c', CLIENT, 'sh', passwordFile, user, schema]
-  const { stdout } = await context.run(argv, { input: sql, timeoutMs: 10_000 })
+  const { stdout } = await execAgain(context.run, argv, sql)
   return stdout
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => line.split('\t'))
+}
+
+/** A busy Docker now and then cannot start what it is to run (its code is 126): nothing was run, so it is asked again. */
+function execAgain(run: RunCommand, argv: string[], input: string): Promise<CommandResult> {
+  return pRetry(() => run(argv, { input, timeoutMs: 10_000 }), {
+    retries: 2,
+    minTimeout: 500,
+    shouldRetry: ({ error }) => /OCI runtime exec failed/.test(factsOf(error).found ?? ''),
+  })
 }

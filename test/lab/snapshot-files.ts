@@ -6,7 +6,9 @@ import { nodeExec, nodeVolumes } from './nodes.ts'
  * `find -path`, in which `*` stands for slashes too.
  */
 const volatile = [
-  ...['/proc/*', '/sys/*', '/dev/*', '/run/*', '/tmp/*', '/var/tmp/*', '/var/log/*', '/var/cache/*'],
+  // Not even looked into: processes end while they are listed.
+  ...['/proc', '/sys'],
+  ...['/dev/*', '/run/*', '/tmp/*', '/var/tmp/*', '/var/log/*', '/var/cache/*'],
   ...['/var/lib/apt/lists/*', '/var/lib/apt/extended_states', '/etc/ld.so.cache', '/etc/.pwd.lock'],
   ...['/var/lib/dpkg/status*', '/var/lib/dpkg/available*', '/var/lib/dpkg/lock*', '/var/lib/dpkg/triggers/*'],
   ...['/var/lib/dpkg/*-old', '/etc/passwd-', '/etc/group-', '/etc/shadow-', '/etc/gshadow-', '/etc/sub?id-'],
@@ -15,6 +17,10 @@ const volatile = [
   // What Docker holds is a section of its own; of its folders only the outermost level says whether they are in use.
   ...['/var/lib/docker/*/*', '/var/lib/containerd/*/*'],
 ]
+
+/** Temporary files come and go while it looks: of its complaints only others than that something has gone count. */
+const LIST = `{ errors=$(find "$@" 2>&1 >&3); } 3>&1
+if printf '%s\\n' "$errors" | grep -v 'No such file or directory$' | grep . >&2; then exit 1; fi`
 
 /** A file that has gone before it was read (xargs tells 123) has no digest: where that matters, the comparison says so. */
 const HASH = 'find "$@" -type f -print0 | { xargs -0 -r sha256sum --zero 2> /dev/null || [ $? -eq 123 ]; }'
@@ -25,10 +31,9 @@ const HASH = 'find "$@" -type f -print0 | { xargs -0 -r sha256sum --zero 2> /dev
  */
 export async function snapshotFiles(name: string, ignoredPaths: readonly string[]): Promise<Map<string, string>> {
   const patterns = [...volatile, ...ignoredPaths].flatMap((pattern) => ['-o', '-path', pattern])
-  // Processes and temporary files come and go while it looks; what has gone is no error.
   const walk = ['/', '-ignore_readdir_race', '(', ...patterns.slice(1), ')', '-prune', '-o']
   const [listed, hashed] = await Promise.all([
-    nodeExec(name, ['find', ...walk, '-printf', String.raw`%p\t%y %m %U:%G\t%l\0`]),
+    nodeExec(name, ['sh', '-c', LIST, 'sh', ...walk, '-printf', String.raw`%p\t%y %m %U:%G\t%l\0`]),
     nodeExec(name, ['sh', '-c', HASH, 'sh', ...walk]),
   ])
   const digests = new Map(records(hashed.stdout).map((record) => [record.slice(66), record.slice(0, 12)]))
