@@ -144,7 +144,7 @@ export class HubStack {
   }
 
   async remove(): Promise<void> {
-    await this.composed(['down', '--volumes', '--timeout', '2'])
+    await this.composed(['--profile', 'sdk', 'down', '--volumes', '--timeout', '2'])
     await rm(this.folder, { recursive: true, force: true })
   }
 
