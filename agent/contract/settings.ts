@@ -25,7 +25,10 @@ const ServiceSettings = z.strictObject({
 
 /** What a site may set for a deployment; carried whole to the node. No secrets, only references. */
 export const Settings = z.strictObject({
-  /** Loopback ports to publish, by the deployment's own port name (`central-ledger`, `kafka`), and `page`, the agent's. */
+  /**
+   * Loopback ports to publish, by the deployment's own port name (`central-ledger`, `kafka`); `page`, the agent's; and
+   * `callbacks`, where validation's DFSPs listen.
+   */
   ports: z.record(z.string(), z.number().int().min(1).max(65535)).default({}),
   /** ISO 4217 currency of the hub's accounts and the test DFSPs. */
   currency: z

@@ -89,8 +89,8 @@ export class Reports {
   }
 }
 
-/** @throws what JSON of another shape makes it throw */
-function entryOf(report: Report): ReportEntry {
+/** What a list shows of a report. @throws what JSON of another shape makes it throw */
+export function entryOf(report: Report): ReportEntry {
   if (Number.isNaN(Date.parse(report.startedAt))) throw new Error('no time')
   return {
     run: report.run,

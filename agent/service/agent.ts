@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
+import { LEVELS } from '../contract/levels.ts'
 import { pagePortOf } from '../contract/page.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { NodeStatus } from '../contract/status.ts'
@@ -14,7 +15,6 @@ import { runChild, runValidation } from './validation-process.ts'
 /** After a boot the services need a while: until then a failed validation would say nothing new. */
 const SETTLE_LIMIT_MS = 5 * 60 * 1000
 const LOOK_EVERY_MS = 3_000
-const LEVELS = ['services', 'ledger', 'transfer']
 
 /** What the agent has to remember of node.json. */
 interface Kept {
@@ -157,7 +157,7 @@ async function settled(status: () => Promise<NodeStatus>, signal: AbortSignal): 
 
 /** What went wrong goes to the journal of systemd; the report is on disk. */
 async function validate(signal: AbortSignal): Promise<void> {
-  const ended = await runValidation(reenter, LEVELS, `agent-${Date.now()}`, signal).catch((error: Error) => {
+  const ended = await runValidation(reenter, [...LEVELS], `agent-${Date.now()}`, signal).catch((error: Error) => {
     if (signal.aborted) throw error
     return { code: null, stdout: '', stderr: error.message }
   })

@@ -1,3 +1,4 @@
+import type { Level } from '../contract/levels.ts'
 import type { Movement, ReportCase } from '../contract/report.ts'
 import type { RunCommand } from '../contract/step.ts'
 import type { LedgerApi } from '../deployments/core-test-harness/ledger-api.ts'
@@ -58,10 +59,3 @@ export interface CaseGroup {
   /** Returns findings; throws only when the run is interrupted. */
   run(context: ValidateContext): Promise<ReportCase[]>
 }
-
-/**
- * `services`: everything runs and is connected. `ledger`: money moves. `transfer`: one DFSP pays another through the hub.
- * In the order in which they are run.
- */
-export const LEVELS = ['services', 'ledger', 'transfer'] as const
-export type Level = (typeof LEVELS)[number]

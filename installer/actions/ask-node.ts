@@ -3,6 +3,7 @@ import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import { linesOf } from '../../agent/development/lines.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Connection } from '../fleet/connection.ts'
+import { notInstalled } from './not-installed.ts'
 
 type Answer = Exclude<NodeAnswer, { type: 'failed' }>
 
@@ -42,15 +43,7 @@ export async function askNode(
 /** @throws MojaboxError `not-installed` */
 export async function requireInstalled(connection: Connection, signal: AbortSignal): Promise<void> {
   const { code } = await connection.exec(['test', '-x', NODE_PATHS.executable], { signal })
-  if (code === 0) return
-  throw new MojaboxError({
-    code: 'not-installed',
-    kind: 'check',
-    message: `nothing is installed on ${connection.name}`,
-    found: `no ${NODE_PATHS.executable}`,
-    needed: 'a finished `mojabox install`',
-    next: 'mojabox install',
-  })
+  if (code !== 0) throw notInstalled(connection.name)
 }
 
 function died(connection: Connection, code: number, stderr: string): MojaboxError {

@@ -10,6 +10,7 @@ import { deskName, watchRun } from '../delivery/session.ts'
 import type { Connection } from '../fleet/connection.ts'
 import { eachHost, outcomeError } from '../fleet/each-host.ts'
 import type { Host, Site } from '../site/site.ts'
+import { notInstalled } from './not-installed.ts'
 
 type RunFinished = Extract<Event, { type: 'run-finished' }>
 
@@ -201,16 +202,7 @@ async function whatIsThere(connection: Connection, signal: AbortSignal): Promise
 
 /** Nothing to take away is done; anything else needs an install first. @throws MojaboxError `not-installed` */
 function nothingThere(order: WorkOrder, emit: Emit): RunFinished {
-  if (order.verb !== 'uninstall') {
-    throw new MojaboxError({
-      code: 'not-installed',
-      kind: 'check',
-      message: `nothing is installed on ${order.host}`,
-      found: `no ${NODE_PATHS.executable}`,
-      needed: 'a finished `mojabox install`',
-      next: 'mojabox install',
-    })
-  }
+  if (order.verb !== 'uninstall') throw notInstalled(order.host)
   const end = { type: 'run-finished', outcome: 'done', changed: 0, seconds: 0 } as const
   emit(end)
   return { ...end, at: new Date().toISOString(), host: order.host, run: order.run }

@@ -1,7 +1,5 @@
+import { LEVELS } from '../../agent/contract/levels.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
-
-/** What `validate` can prove, lightest first. */
-export const LEVELS = ['services', 'ledger', 'transfer'] as const
 
 /** @throws MojaboxError `level-unknown` */
 export function levelsOrAll(asked: string[] | undefined): string[] {

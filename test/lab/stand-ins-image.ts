@@ -2,12 +2,13 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { inputsKey, withScratchFolder } from './cache.ts'
 import { buildImage, type LabImage } from './image.ts'
+import { installModules, installModulesFile } from './install-modules.ts'
 import { nodeRuntimeImage } from './ledger/node-runtime-image.ts'
 import { run } from './process.ts'
 
 const folder = join(import.meta.dirname, 'stand-ins')
 const tag = 'mojabox-lab/stand-ins:1'
-const key = inputsKey([folder, import.meta.filename], { runtime: nodeRuntimeImage.key })
+const key = inputsKey([folder, import.meta.filename, installModulesFile], { runtime: nodeRuntimeImage.key })
 
 /** What the real services are started by, each of them only a way into the stand-ins' own program. */
 const ENTRIES = [
@@ -27,17 +28,7 @@ export const standInsImage: LabImage = {
       for (const name of ['package.json', 'package-lock.json', 'Dockerfile', 'service']) {
         cpSync(join(folder, name), join(contextPath, name), { recursive: true })
       }
-      const npm = [
-        'npm',
-        'ci',
-        '--silent',
-        '--omit=dev',
-        '--ignore-scripts',
-        '--no-audit',
-        '--no-fund',
-        '--no-bin-links',
-      ]
-      await run(npm, { cwd: contextPath })
+      await installModules(contextPath)
       await prune(join(contextPath, 'node_modules'))
       for (const entry of ENTRIES) writeEntry(join(contextPath, 'entries', entry))
       await buildImage({ tag, key, contextPath, args: { RUNTIME: nodeRuntimeImage.tag } })

@@ -5,6 +5,7 @@ import type { NodeBundle } from '../../contract/step.ts'
 import type { WorkOrder } from '../../contract/work-order.ts'
 import { bundleNeeds } from '../../preflight/bundle-needs.ts'
 import { DEFAULT_REQUIREMENTS, type Requirements } from '../../preflight/requirements.ts'
+import { CALLBACKS_PORT_NAME } from './definition.ts'
 import type { LoadedDeployment } from './load.ts'
 import { publishedPorts } from './render.ts'
 
@@ -31,7 +32,7 @@ export function requirementsOf(
   const { definition, profile } = deployment
   const { images } = host
   const { manifest } = bundle
-  refuseUnknownPorts(order, Object.keys(definition.ports))
+  refuseUnknownPorts(order, [...Object.keys(definition.ports), CALLBACKS_PORT_NAME])
   const architectures = architecturesOf(manifest.artifacts, images)
   const { architecture } = host.facts.cpu
   return {

@@ -2,11 +2,10 @@ import type { Movement, Report } from '../../../agent/contract/report.ts'
 import { readAsset } from '../../../agent/page/assets.ts'
 import { sumUpDay } from '../../../agent/page/day.ts'
 import { recentEvents } from '../../../agent/page/events.ts'
-import { failedCases } from '../../../agent/page/failed-cases.ts'
 import type { HistoryLine } from '../../../agent/page/history.ts'
 import { pageMetrics } from '../../../agent/page/page-metrics.ts'
 import type { PageStatus } from '../../../agent/page/page-status.ts'
-import type { ReportEntry } from '../../../agent/page/reports.ts'
+import { entryOf, type ReportEntry } from '../../../agent/page/reports.ts'
 import type { PageContent } from '../../../agent/page/serve-page.ts'
 
 const MINUTE = 60_000
@@ -284,20 +283,7 @@ export class FixturePage implements PageContent {
   }
 
   async reports(): Promise<ReportEntry[]> {
-    return this.scene.reports.map((report) => ({
-      run: report.run,
-      at: report.startedAt,
-      seconds: report.seconds,
-      passed: report.passed,
-      by: report.run.startsWith('agent-') ? 'agent' : 'desk',
-      failed: failedCases(report.levels),
-      levels: report.levels.map(({ level, cases, movements }) => ({
-        level,
-        passed: cases.every(({ status }) => status !== 'fail'),
-        cases: cases.length,
-        movements: movements.length,
-      })),
-    }))
+    return this.scene.reports.map(entryOf)
   }
 
   async report(run: string) {

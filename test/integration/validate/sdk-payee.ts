@@ -79,9 +79,8 @@ export async function payTheAdapter(hub: HubStack, amount: string): Promise<Paid
 async function pay(payer: Dfsp, payee: Dfsp, amount: string): Promise<PaidToSdk> {
   const money = { amount, currency: 'USD' }
   await payee.send({ method: 'POST', path: `/participants/MSISDN/${NUMBER}`, body: { fspId: PAYEE, currency: 'USD' } })
-  await delay(1_000)
-  await payer.send({ method: 'GET', path: `/parties/MSISDN/${NUMBER}` })
-  const party = await payer.receives({ method: 'PUT', path: `/parties/MSISDN/${NUMBER}` })
+  // The hub's answer on the number goes to the adapter, so the payer asks until it is known.
+  const party = await waitFor('the hub to find the number', () => lookUp(payer), { timeoutMs: 30_000, intervalMs: 250 })
   const [quoteId, transactionId, transferId] = [randomUUID(), randomUUID(), randomUUID()]
   const idOf = (fspId: string) => ({ partyIdInfo: { partyIdType: 'MSISDN', partyIdentifier: NUMBER, fspId } })
   const transactionType = { scenario: 'TRANSFER', initiator: 'PAYER', initiatorType: 'CONSUMER' }
@@ -107,6 +106,11 @@ async function pay(payer: Dfsp, payee: Dfsp, amount: string): Promise<PaidToSdk>
   const outcome = (await payer.receives({ method: 'PUT', path: `/transfers/${transferId}` })) as PaidToSdk['outcome']
   await payee.send({ method: 'DELETE', path: `/participants/MSISDN/${NUMBER}` })
   return { party, condition, outcome }
+}
+
+async function lookUp(payer: Dfsp): Promise<unknown> {
+  await payer.send({ method: 'GET', path: `/parties/MSISDN/${NUMBER}` })
+  return payer.receives({ method: 'PUT', path: `/parties/MSISDN/${NUMBER}` })
 }
 
 /** In ten-thousandths. */

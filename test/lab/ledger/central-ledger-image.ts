@@ -2,13 +2,14 @@ import { cpSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { inputsKey, withScratchFolder } from '../cache.ts'
 import { buildImage, type LabImage } from '../image.ts'
+import { installModules, installModulesFile } from '../install-modules.ts'
 import { run } from '../process.ts'
 import { compilerTag, nodeRuntimeImage } from './node-runtime-image.ts'
 
 const folder = join(import.meta.dirname, 'central-ledger')
 const version = pinnedVersion()
 const tag = `mojabox-lab/central-ledger:v${version}`
-const key = inputsKey([folder, import.meta.filename], { runtime: nodeRuntimeImage.key })
+const key = inputsKey([folder, import.meta.filename, installModulesFile], { runtime: nodeRuntimeImage.key })
 
 export const centralLedgerImage: LabImage = {
   tag,
@@ -16,6 +17,7 @@ export const centralLedgerImage: LabImage = {
   build: () =>
     withScratchFolder('central-ledger', async (contextPath) => {
       cpSync(folder, contextPath, { recursive: true })
+      // The one install script that matters, node-rdkafka's, compiles in the build.
       await installModules(contextPath)
       moveServiceOut(contextPath)
       await prune(join(contextPath, 'node_modules'))
@@ -29,12 +31,6 @@ function pinnedVersion(): string {
     dependencies: Record<string, string>
   }
   return dependencies['@mojaloop/central-ledger'] ?? 'unknown'
-}
-
-/** npm runs outside the build, and without install scripts: the one that matters compiles in the build. */
-async function installModules(contextPath: string): Promise<void> {
-  const npm = ['npm', 'ci', '--silent', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--no-bin-links']
-  await run(npm, { cwd: contextPath })
 }
 
 /** The upstream image has the service at the top and its dependencies below; npm installs it as one of them. */

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { LEVELS, levelsOrAll } from '../../../installer/cli/levels.ts'
+import { LEVELS } from '../../../agent/contract/levels.ts'
+import { levelsOrAll } from '../../../installer/cli/levels.ts'
 
 it('means all levels when none is named', () => {
   expect(levelsOrAll(undefined)).toEqual([...LEVELS])

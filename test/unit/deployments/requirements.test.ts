@@ -44,6 +44,11 @@ describe('requirementsOf', () => {
     })
   })
 
+  it('lets a site move the port where validation listens, which no service publishes', async () => {
+    const settings = { ...orderOf().settings, ports: { callbacks: 14_040 } }
+    expect((await needsOf({}, { settings })).ports).toEqual((await needsOf()).ports)
+  })
+
   it('counts packages only where Docker has to be installed, images only where they lack', async () => {
     const purposes = async (changes: Partial<HostNow>) => (await needsOf(changes)).disk.map(({ purpose }) => purpose)
     expect(await purposes({})).toEqual(expect.arrayContaining(['images', 'data', 'store', 'packages']))
