@@ -25,7 +25,8 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`)
 async function main(): Promise<void> {
   const names = wanted(process.argv.slice(2))
   const needsLab = names.some((name) => GROUPS[name]?.needsLab)
-  await prepare(needsLab)
+  const needsImageSet = names.some((name) => GROUPS[name]?.needsImageSet)
+  await prepare(needsLab ? (needsImageSet ? ['--image-set'] : []) : ['--executable-only'])
   const folder = await mkdtemp(join(tmpdir(), 'mojabox-bench-'))
   const figures: Figure[] = []
   try {
@@ -57,11 +58,10 @@ async function benchOf(folder: string, needsLab: boolean): Promise<Bench> {
   return { executable, bundle, folder, key: await createKeyPair(folder), say }
 }
 
-async function prepare(withLab: boolean): Promise<void> {
+async function prepare(flags: string[]): Promise<void> {
   const script = fileURLToPath(import.meta.resolve('./bench/measure/prepare.ts'))
-  const args = [script, ...(withLab ? [] : ['--executable-only'])]
   // Both of its outputs are progress here.
-  const child = spawn(process.execPath, args, { stdio: ['ignore', process.stderr, process.stderr] })
+  const child = spawn(process.execPath, [script, ...flags], { stdio: ['ignore', process.stderr, process.stderr] })
   const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve))
   if (code !== 0) throw new Error('what is to be measured could not be made')
 }

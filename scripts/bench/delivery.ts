@@ -1,7 +1,10 @@
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NodeSuite } from '../../test/lab/node-image.ts'
 import type { LabNode } from '../../test/lab/nodes.ts'
 import { run } from '../../test/lab/process.ts'
+import { IMAGE_SET_BUNDLE, IMAGE_SET_PROFILE } from './image-set/bundle.ts'
+import { imageSet } from './image-set/image-set.ts'
 import type { Bench, Group } from './measure/bench.ts'
 import { type Figure, figure, median } from './measure/figure.ts'
 import { type CarriedImages, carriedImages } from './measure/images.ts'
@@ -13,14 +16,18 @@ import { agentIdle, type BenchNode, DATA_PATH, withDockerNode } from './measure/
 const REPETITIONS = 3
 const RERUNS = 5
 
-/** The images onto a node that has Docker but no image: by mojabox, and as one does it by hand. */
+/** Eight images onto a node that has Docker but no image: by mojabox, and as one does it by hand. */
 export const delivery: Group = {
   needsLab: true,
+  needsImageSet: true,
   async measure(bench) {
-    const images = await carriedImages(bench.bundle)
+    const bundle = join(bench.folder, 'image-set.tar')
+    await copyFile(IMAGE_SET_BUNDLE, bundle)
+    const ofSet: Bench = { ...bench, bundle, profile: IMAGE_SET_PROFILE }
+    const images = await carriedImages(bundle, imageSet)
     return [
-      ...(await measureSuite(bench, images, 'trixie', '')),
-      ...(await measureSuite(bench, images, 'bookworm', '.d20')),
+      ...(await measureSuite(ofSet, images, 'trixie', '')),
+      ...(await measureSuite(ofSet, images, 'bookworm', '.d20')),
     ]
   },
 }

@@ -1,6 +1,6 @@
-import { execFile, spawn } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { spawn } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { cachePath } from '../../test/lab/cache.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -15,29 +15,21 @@ export async function buildExecutables(only?: 'linux-x64'): Promise<void> {
   await script('build.ts', only ? ['--only', only] : [])
 }
 
+/** The spec and data of the core test harness. */
+export const SPEC_FOLDER = join(ROOT, 'bundles', 'core-test-harness')
+
 /** Builds the lab's bundle with the built executable; what is cached is not fetched again. */
 export async function buildBundle(registry: string): Promise<void> {
-  await promisify(execFile)('mkdir', ['-p', join(BUNDLE, '..')])
-  const spec = join(ROOT, 'bundles', 'core-test-harness', 'bundle.yaml')
-  const selection = [
-    '--profile',
-    'central-ledger,payments',
-    '--platform',
-    'linux/amd64',
-    '--distribution',
-    'debian-12,debian-13',
-  ]
-  await foreground([
-    EXECUTABLE,
-    'bundle',
-    'build',
-    spec,
-    '-o',
-    BUNDLE,
-    '--mirror',
-    `docker.io=${registry}`,
-    ...selection,
-  ])
+  await buildBundleOf(join(SPEC_FOLDER, 'bundle.yaml'), ['central-ledger', 'payments'], BUNDLE, registry)
+}
+
+/** Builds a bundle for the lab's hosts, with the built executable. */
+export async function buildBundleOf(spec: string, profiles: string[], path: string, registry: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const from = ['--mirror', `docker.io=${registry}`]
+  const selection = ['--platform', 'linux/amd64', '--distribution', 'debian-12,debian-13']
+  const command = [EXECUTABLE, 'bundle', 'build', spec, '-o', path]
+  await foreground([...command, ...from, '--profile', profiles.join(','), ...selection])
 }
 
 /** Runs a command with this terminal; its exit code must be one of `okCodes`. */

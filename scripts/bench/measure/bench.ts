@@ -5,6 +5,8 @@ import type { Figure } from './figure.ts'
 export interface Bench {
   executable: string
   bundle: string
+  /** The default of `mojabox install` without it. */
+  profile?: string
   /** For whatever a group writes; gone afterwards. */
   folder: string
   key: KeyPair
@@ -15,5 +17,7 @@ export interface Bench {
 export interface Group {
   /** Besides the executable: the lab's hosts and its bundle. */
   needsLab: boolean
+  /** The lab's eight images too, and a bundle of them. */
+  needsImageSet?: boolean
   measure: (bench: Bench) => Promise<Figure[]>
 }

