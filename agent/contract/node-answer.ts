@@ -67,11 +67,12 @@ const Below = z.string().regex(/^(?!.*(^|\/)\.\.?(\/|$))[^/].*$/)
 
 /** What the testing toolkit is to run; goes to the node on stdin, one line. */
 export const ToolkitOrder = z.object({
-  /** Text by path. */
-  collections: z.record(Below, z.string()),
+  /** Text by path; null for those that the install put beside the hub. */
+  collections: z.record(Below, z.string()).nullable(),
   /** Of those: the files and folders to run. */
   inputs: z.array(Below).min(1),
-  environment: z.string(),
+  /** Null for the one beside the collections. */
+  environment: z.string().nullable(),
   /** Comma-separated; empty for all. */
   labels: z.string(),
 })

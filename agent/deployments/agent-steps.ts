@@ -5,12 +5,16 @@ import { NODE_PATHS } from '../contract/paths.ts'
 import type { Step } from '../contract/step.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
 import type { StepKind } from '../engine/steps/registry.ts'
+import { secretPath } from '../store/secrets.ts'
 
 /** The agent's system user. */
 export const AGENT_USER = 'mojabox'
 
-/** The last steps of every deployment on a node of ours: the command, what is installed, and the agent that keeps it. */
-export function planAgent(order: WorkOrder, bundle: BundleManifest): Step[] {
+/**
+ * The last steps of every deployment on a node of ours: the command, what is installed, and the agent that keeps it.
+ * @param secrets Names of the node's secrets that the agent may read.
+ */
+export function planAgent(order: WorkOrder, bundle: BundleManifest, secrets: Iterable<string> = []): Step[] {
   const state: NodeState = {
     version: 1,
     site: order.site,
@@ -32,16 +36,17 @@ export function planAgent(order: WorkOrder, bundle: BundleManifest): Step[] {
       file(NODE_PATHS.node, `${JSON.stringify(state, null, 2)}\n`, 'record of what is installed'),
     ),
     step('agent-user', 'user', { name: AGENT_USER, groups: ['docker'] }),
-    step('agent-unit', 'file', file(NODE_PATHS.agentUnit, AGENT_UNIT, 'unit mojabox-agent.service')),
+    step('agent-unit', 'file', file(NODE_PATHS.agentUnit, agentUnit(secrets), 'unit mojabox-agent.service')),
     step('agent', 'unit', { unit: 'mojabox-agent.service', title: 'agent running' }),
   ]
 }
 
 /**
  * Least privilege: no root, no capabilities, nothing writable but its reports. It may talk to the Docker socket,
- * which it needs to see the containers (and which is why it does nothing a request could steer).
+ * which it needs to see the containers (and which is why it does nothing a request could steer). What secrets it may
+ * read, systemd hands it: their folder is root's.
  */
-const AGENT_UNIT = `[Unit]
+const agentUnit = (secrets: Iterable<string>) => `[Unit]
 Description=mojabox agent: keeps proving that the hub works
 After=docker.service network.target
 Wants=docker.service
@@ -55,7 +60,7 @@ SupplementaryGroups=docker
 Restart=always
 RestartSec=2
 RuntimeDirectory=mojabox-agent
-UMask=0022
+${[...secrets].map((name) => `LoadCredential=${name}:${secretPath(name)}\n`).join('')}UMask=0022
 MemoryMax=512M
 TasksMax=128
 NoNewPrivileges=yes

@@ -3,8 +3,6 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import { nearestNames } from '../../bundles/format/nearest.ts'
-import type { OpenBundle } from '../../bundles/format/open.ts'
-import { readArtifactManifest, titledLayers } from '../../bundles/format/read-artifact.ts'
 
 /** Collections of the testing toolkit, and the environments beside them. */
 export interface Collections {
@@ -16,22 +14,6 @@ export interface Collections {
   environments: Map<string, string>
 }
 
-/** Those that a bundle carries in its files, below folders `collections` and `environments`. */
-export async function collectionsOfBundle(bundle: OpenBundle, path: string): Promise<Collections> {
-  const found: Collections = { from: path, texts: new Map(), environments: new Map() }
-  for (const artifact of bundle.manifest.artifacts.filter(({ kind }) => kind === 'files')) {
-    for (const [title, layer] of titledLayers(await readArtifactManifest(bundle, artifact))) {
-      const [, folder, rest] = /(?:^|\/)(collections|environments)\/(.+\.json)$/.exec(title) ?? []
-      if (rest === undefined) continue
-      const pieces: Buffer[] = []
-      for await (const piece of bundle.read(layer.digest)) pieces.push(Buffer.from(piece))
-      const target = folder === 'collections' ? found.texts : found.environments
-      target.set(rest, Buffer.concat(pieces).toString('utf8'))
-    }
-  }
-  return found
-}
-
 /** One file, or every `.json` below a folder; environments lie in a folder `environments` beside it. */
 export async function collectionsIn(path: string): Promise<Collections> {
   const found = await stat(path).catch((cause) => {
@@ -40,6 +22,14 @@ export async function collectionsIn(path: string): Promise<Collections> {
   const environments = await textsBelow(join(dirname(resolve(path)), 'environments')).catch(() => new Map())
   if (!found.isFile()) return { from: path, texts: await textsBelow(path), environments }
   return { from: path, texts: new Map([[basename(path), await readFile(path, 'utf8')]]), environments }
+}
+
+/** @throws MojaboxError `environment-missing`, `collection-invalid` */
+export function environmentBeside({ environments, from }: Collections): string {
+  const [name, text] = [...environments].find(([each]) => each === 'default-env.json') ?? [...environments][0] ?? []
+  if (name === undefined || text === undefined) throw noEnvironment(`none beside the collections of ${from}`)
+  parsedJson(name, text)
+  return text
 }
 
 async function textsBelow(folder: string): Promise<Map<string, string>> {
@@ -154,7 +144,19 @@ function missing(from: string, found: string): MojaboxError {
     kind: 'usage',
     message: `${from} has no collections of the testing toolkit`,
     found,
-    needed: 'a bundle that carries collections, or a folder with them',
+    needed:
+      'a hub installed from a bundle that carries them (mojabox bundle build --test-files FOLDER), or a folder with them',
     next: 'mojabox test e2e --collections PATH --environment FILE',
+  })
+}
+
+export function noEnvironment(found: string): MojaboxError {
+  return new MojaboxError({
+    code: 'environment-missing',
+    kind: 'usage',
+    message: 'the testing toolkit needs an environment: the values that collections use',
+    found,
+    needed: 'a JSON file with `inputValues`',
+    next: 'mojabox test e2e --environment FILE',
   })
 }

@@ -9,6 +9,8 @@ import type { RunCommand } from '../contract/step.ts'
 import { PROJECT } from '../runtimes/compose.ts'
 import { requireNodeState } from '../service/status.ts'
 import { openRedaction } from '../store/secrets.ts'
+import { chooseCollections, collectionsIn, environmentBeside } from './collections.ts'
+import { hubFolder } from './hub-folder.ts'
 import { linesOf } from './lines.ts'
 import { listServices, type Service } from './services.ts'
 
@@ -19,10 +21,16 @@ const CLIENT = `${PROJECT}-toolkit-client`
 /** Inside the client's container. */
 const MOUNT = '/mojabox'
 
+interface Files {
+  /** Text by path below the collections' folder. */
+  texts: ReadonlyMap<string, string>
+  environment: string
+}
+
 /**
  * Runs collections with the toolkit's own client, beside the hub on its network, and tells how it ended: with its own exit
  * code, which the harness hides.
- * @throws MojaboxError `toolkit-missing`, `toolkit-busy`
+ * @throws MojaboxError `toolkit-missing`, `toolkit-busy`; of the hub's own collections what collections.ts says
  */
 export async function runToolkit(
   run: RunCommand,
@@ -31,10 +39,11 @@ export async function runToolkit(
   signal: AbortSignal,
 ): Promise<void> {
   await requireToolkit(run, await listServices(run))
+  const { texts, environment } = await filesOf(order)
   const redact = await openRedaction()
   const folder = await mkdtemp(join(tmpdir(), 'mojabox-toolkit-'))
   try {
-    await place(folder, order)
+    await place(folder, texts, environment)
     const stop = () => void run(['docker', 'rm', '--force', CLIENT], { okCodes: [0, 1] }).catch(() => {})
     const child = spawn('docker', clientArgv(folder, order), { stdio: ['ignore', 'pipe', 'pipe'] })
     signal.addEventListener('abort', stop, { once: true })
@@ -52,6 +61,16 @@ export async function runToolkit(
   }
 }
 
+/** What came with the order, else what the install put beside the hub. */
+async function filesOf({ collections, inputs, environment }: ToolkitOrder): Promise<Files> {
+  const found =
+    collections === null
+      ? await collectionsIn(join(await hubFolder(), 'test-files', 'collections'))
+      : { from: 'the order', texts: new Map(Object.entries(collections)), environments: new Map<string, string>() }
+  chooseCollections(found, inputs)
+  return { texts: found.texts, environment: environment ?? environmentBeside(found) }
+}
+
 function clientArgv(folder: string, { inputs, labels }: ToolkitOrder): string[] {
   return [
     ...['run', '--rm', '--name', CLIENT, '--pull', 'never', '--init', '--network', PROJECT],
@@ -64,9 +83,9 @@ function clientArgv(folder: string, { inputs, labels }: ToolkitOrder): string[] 
 }
 
 /** Readable, and the reports' folder writable, for whatever user the client's image has. */
-async function place(folder: string, { collections, environment }: ToolkitOrder): Promise<void> {
+async function place(folder: string, texts: Files['texts'], environment: string): Promise<void> {
   await chmod(folder, 0o755)
-  for (const [path, text] of Object.entries(collections)) {
+  for (const [path, text] of texts) {
     const target = join(folder, 'collections', path)
     await mkdir(dirname(target), { recursive: true, mode: 0o755 })
     await writeFile(target, text, { mode: 0o644 })

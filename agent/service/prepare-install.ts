@@ -8,6 +8,7 @@ import { type LoadedDeployment, loadDeployment } from '../deployments/core-test-
 import { planHub } from '../deployments/core-test-harness/plan.ts'
 import { type Rendered, renderHub } from '../deployments/core-test-harness/render.ts'
 import { requirementsOf } from '../deployments/core-test-harness/requirements.ts'
+import { validationKeys } from '../deployments/core-test-harness/signers.ts'
 import type { Journal } from '../engine/journal.ts'
 import { collectFacts } from '../facts/collect.ts'
 import { DISK_PATHS } from '../preflight/bundle-needs.ts'
@@ -59,7 +60,7 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   const checks = runChecks(facts, { ...needs, ports: [...needs.ports, page] }, order.skipChecks)
   const steps = [
     ...planHub(order, deployment, rendered, { architecture, distribution, installDocker, carriedImages: carried }),
-    ...planAgent(order, bundle.manifest),
+    ...planAgent(order, bundle.manifest, validationKeys(deployment.profile).values()),
   ]
   const settled = journal.applied().some(({ step, kept }) => step.id === 'agent' && !kept)
   return { checks, steps, settled, rendered }

@@ -32,6 +32,16 @@ export async function secretValue(name: string): Promise<string | undefined> {
   return readFile(secretPath(name), 'utf8')
 }
 
+/**
+ * For whoever may be the agent, which is no root: systemd hands it what it may read (`LoadCredential=`, systemd.exec(5)).
+ * Undefined where there is none.
+ */
+export async function handedSecret(name: string): Promise<string | undefined> {
+  const handed = process.env.CREDENTIALS_DIRECTORY
+  if (handed === undefined) return secretValue(name)
+  return readFile(join(handed, name), 'utf8').catch(() => undefined)
+}
+
 /** Replaces `{{secret:NAME}}` by what this node keeps under that name. @throws when it keeps none */
 export async function fillSecrets(text: string): Promise<string> {
   const names = new Set([...text.matchAll(PLACEHOLDER)].map((match) => match[1] ?? ''))

@@ -26,6 +26,8 @@ export interface Origins {
   aptKeyrings: Record<string, string>
   /** Where the machine's apt configuration lies: `/etc/apt`. */
   aptFolder: string
+  /** The testing toolkit's files: a folder with `collections`, and `environments` and `spec_files` where it has them. */
+  testFiles: string | undefined
   /** Platform (`linux/amd64`) to path. */
   executables: Record<string, string>
   /** This process's own executable when it is a mojabox one, with its platform. */

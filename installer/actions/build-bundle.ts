@@ -26,6 +26,7 @@ export interface BuildFlags {
   image: Record<string, string>
   aptMirror: Record<string, string>
   aptKeyring: Record<string, string>
+  testFiles?: string
   executable: Record<string, string>
   executables: boolean
   packages: boolean
@@ -100,6 +101,7 @@ function originsOf(flags: BuildFlags): Origins {
     aptMirrors: flags.aptMirror,
     aptKeyrings: flags.aptKeyring,
     aptFolder: '/etc/apt',
+    testFiles: flags.testFiles,
     executables: flags.executable,
     ownExecutable: ownExecutable(),
     withoutExecutables: !flags.executables,

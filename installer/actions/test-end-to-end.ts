@@ -1,23 +1,21 @@
 import { readFile } from 'node:fs/promises'
-import { basename, resolve } from 'node:path'
 import type { ToolkitEnded, ToolkitOrder } from '../../agent/contract/node-answer.ts'
-import { MojaboxError } from '../../bundles/format/error.ts'
-import { CommandEnded } from '../cli/command-ended.ts'
-import type { Io } from '../cli/io.ts'
 import {
   type Collections,
   chooseCollections,
   collectionsIn,
-  collectionsOfBundle,
+  environmentBeside,
+  noEnvironment,
   parsedJson,
-} from '../testing/collections.ts'
+} from '../../agent/development/collections.ts'
+import { CommandEnded } from '../cli/command-ended.ts'
+import type { Io } from '../cli/io.ts'
 import { summaryOf } from '../testing/junit-xml.ts'
 import { completed, type TestRun } from '../testing/results.ts'
 import { parseToolkitReport } from '../testing/toolkit-report.ts'
 import { writeResults } from '../testing/write-results.ts'
 import { askNode } from './ask-node.ts'
 import { type OneHostOptions, onOneHost } from './one-host.ts'
-import { openVerified } from './open-verified.ts'
 
 export interface E2eOptions extends OneHostOptions {
   collections?: string
@@ -31,15 +29,8 @@ export interface E2eOptions extends OneHostOptions {
  * @throws CommandEnded with the toolkit's own exit code unless it is 0; MojaboxError
  */
 export async function testEndToEnd(wanted: string[], options: E2eOptions, io: Io): Promise<void> {
-  await onOneHost(options, io, async (connection, _host, { site }) => {
-    const collections = await readCollections(options, site.bundle, io)
-    const inputs = chooseCollections(collections, whole(wanted, collections, options))
-    const order: ToolkitOrder = {
-      collections: Object.fromEntries(collections.texts),
-      inputs,
-      environment: await readEnvironment(collections, options.environment),
-      labels: options.labels,
-    }
+  const order = await orderOf(wanted, options)
+  await onOneHost(options, io, async (connection) => {
     const startedAt = new Date()
     let ended: ToolkitEnded | undefined
     await askNode(
@@ -53,7 +44,7 @@ export async function testEndToEnd(wanted: string[], options: E2eOptions, io: Io
     )
     io.signal.throwIfAborted()
     if (!ended) throw new Error('the toolkit ended without a word')
-    const run = runOf(`e2e ${inputs.join(' ')}`, startedAt, ended)
+    const run = runOf(`e2e ${order.inputs.join(' ')}`, startedAt, ended)
     io.stderr(`${summaryOf(run)}\n`)
     const kept = await writeResults(run, options.report ?? []).then(
       () => undefined,
@@ -64,31 +55,32 @@ export async function testEndToEnd(wanted: string[], options: E2eOptions, io: Io
   })
 }
 
-/** Of collections of one's own, all of them where none is named. */
-function whole(wanted: string[], { texts }: Collections, options: E2eOptions): string[] {
-  const named =
-    wanted.length !== 1 || wanted[0] !== 'tests' || [...texts.keys()].some((path) => path.startsWith('tests/'))
-  if (named || options.collections === undefined) return wanted
-  return [...new Set([...texts.keys()].map((path) => path.split('/')[0] ?? path))]
-}
-
-async function readCollections(options: E2eOptions, bundlePath: string, io: Io): Promise<Collections> {
-  if (options.collections !== undefined) return collectionsIn(options.collections)
-  // What a site made of flags has for a bundle that was not named.
-  if (options.bundle === undefined && basename(bundlePath) === '-') throw noBundle()
-  const bundle = await openVerified(resolve(bundlePath), options.quiet ? { ...io, stderr: () => {} } : io)
-  try {
-    return await collectionsOfBundle(bundle, bundlePath)
-  } finally {
-    await bundle.close()
+/** The hub's own collections are checked on the node; those of the desk here, before anything is asked of a host. */
+async function orderOf(wanted: string[], options: E2eOptions): Promise<ToolkitOrder> {
+  const { labels } = options
+  const given = options.environment === undefined ? null : await readEnvironment(options.environment)
+  if (options.collections === undefined) return { collections: null, inputs: wanted, environment: given, labels }
+  const collections = await collectionsIn(options.collections)
+  return {
+    collections: Object.fromEntries(collections.texts),
+    inputs: chooseCollections(collections, whole(wanted, collections)),
+    environment: given ?? environmentBeside(collections),
+    labels,
   }
 }
 
-async function readEnvironment({ environments, from }: Collections, path: string | undefined): Promise<string> {
-  const [name, carried] = [...environments].find(([each]) => each === 'default-env.json') ?? [...environments][0] ?? []
-  const text = path === undefined ? carried : await readFile(path, 'utf8').catch(() => undefined)
-  if (text === undefined) throw noEnvironment(path ?? `none beside the collections of ${from}`)
-  parsedJson(path ?? name ?? 'environment', text)
+/** All of them where none is named. */
+function whole(wanted: string[], { texts }: Collections): string[] {
+  const named =
+    wanted.length !== 1 || wanted[0] !== 'tests' || [...texts.keys()].some((path) => path.startsWith('tests/'))
+  if (named) return wanted
+  return [...new Set([...texts.keys()].map((path) => path.split('/')[0] ?? path))]
+}
+
+async function readEnvironment(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8').catch(() => undefined)
+  if (text === undefined) throw noEnvironment(path)
+  parsedJson(path, text)
   return text
 }
 
@@ -96,26 +88,4 @@ function runOf(name: string, startedAt: Date, { exitCode, report }: ToolkitEnded
   const seconds = Math.round(Date.now() - startedAt.getTime()) / 1000
   const cases = report === null ? [] : parseToolkitReport(report)
   return completed({ name, startedAt, seconds, exitCode, cases })
-}
-
-function noBundle(): MojaboxError {
-  return new MojaboxError({
-    code: 'bundle-missing',
-    kind: 'usage',
-    message: 'the collections are in the bundle',
-    found: 'no bundle named, and no --collections',
-    needed: 'the bundle file, or a folder with collections',
-    next: 'mojabox test e2e --bundle mojabox-bundle.tar   (or --collections PATH)',
-  })
-}
-
-function noEnvironment(found: string): MojaboxError {
-  return new MojaboxError({
-    code: 'environment-missing',
-    kind: 'usage',
-    message: 'the testing toolkit needs an environment: the values that collections use',
-    found,
-    needed: 'a JSON file with `inputValues`',
-    next: 'mojabox test e2e --environment FILE',
-  })
 }

@@ -11,6 +11,7 @@ Examples:
   mojabox bundle build bundles/core-test-harness/bundle.yaml -o hub.tar
   mojabox bundle build bundles/core-test-harness/bundle.yaml -o hub.tar --profile central-ledger --platform linux/amd64
   mojabox bundle build SPEC -o hub.tar --mirror docker.io=127.0.0.1:5000 --apt-mirror debian=http://mirror.lan/debian
+  mojabox bundle build SPEC -o hub.tar --profile testing-toolkit --test-files ~/src/testing-toolkit-test-cases
   mojabox bundle build SPEC -o same.tar --lock hub.tar.lock.json`
 
 export function addBundleBuildCommand(bundle: Command, io: Io): void {
@@ -43,6 +44,10 @@ export function addBundleBuildCommand(bundle: Command, io: Io): void {
       {},
     )
     .option('--apt-keyring <archive=path>', 'keyring that signs an apt archive', collectPairs, {})
+    .option(
+      '--test-files <folder>',
+      'carry the testing toolkit’s files: a folder with collections, environments, spec_files',
+    )
     .option('--executable <platform=path>', 'the mojabox executable of a platform', collectPairs, {})
     .option('--no-executables', 'carry no mojabox executables')
     .option('--no-packages', 'carry no packages: for nodes that have Docker already')

@@ -5,6 +5,7 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
 import { edit, ledgerHealthAtDesk, type RunningCheckout, runningCheckout } from './support/checkout.ts'
 import { Desk } from './support/desk.ts'
@@ -172,6 +173,14 @@ describe('developing against a hub', () => {
 
   describe('test e2e', () => {
     const collections = () => join(desk.folder, 'toolkit', 'collections')
+    /** As an install leaves them that had a bundle with test files. */
+    const ownCollections = async (collection: string) => {
+      const folder = `${NODE_PATHS.deployments}/core-test-harness/test-files`
+      const script = `mkdir -p ${folder}/collections/tests ${folder}/environments
+        echo '{"inputValues":{}}' > ${folder}/environments/default-env.json
+        cat > ${folder}/collections/tests/p2p.json`
+      await nodeExec(host.name, ['sh', '-euc', script], { input: collection })
+    }
     const e2e = (...words: string[]) => desk.run(['test', 'e2e', ...plain(), '--collections', collections(), ...words])
     beforeAll(async () => {
       await mkdir(join(collections(), 'tests'), { recursive: true })
@@ -207,6 +216,12 @@ describe('developing against a hub', () => {
         const failed = await e2e('--labels', 'fail', '--report', results)
         expect(failed.code, failed.stderr).toBe(1)
         expect(await readFile(join(results, 'report.html'), 'utf8')).toContain('p2p &gt; transfer: commits')
+        await ownCollections(await readFile(join(collections(), 'tests', 'p2p.json'), 'utf8'))
+        const own = await desk.run(['test', 'e2e', ...plain()])
+        expect(own.code, own.stderr).toBe(0)
+        expect(own.stdout).toContain('1 cases')
+        const unknown = await desk.run(['test', 'e2e', 'test', ...plain()])
+        expect(expectRefused(unknown, EXIT.usage)).toMatch(/did you mean tests\?/)
       } finally {
         await stopToolkitStandIn(host.name)
       }

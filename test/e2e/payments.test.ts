@@ -4,8 +4,10 @@
  * lets the rest go.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import { countEgress, egressPackets } from '../lab/egress.ts'
-import type { LabNode } from '../lab/nodes.ts'
+import { type LabNode, nodeExec } from '../lab/nodes.ts'
+import { waitFor } from '../lab/wait.ts'
 import { Desk } from './support/desk.ts'
 import { changedBy, expectDone } from './support/expectations.ts'
 import { balancesOn, containersOn } from './support/hub.ts'
@@ -42,6 +44,21 @@ describe('payments', () => {
     expectDone(ended)
     expect(ended.stderr).toMatch(/POST \/transfers: 202[\s\S]*▶[\s\S]*PUT \/transfers\/[^\n]*: COMMITTED/)
     expect(await balancesOn(host.name)).toEqual(balances)
+  })
+
+  test('the agent proves it by itself, and signs with keys that are its own alone', async () => {
+    const script = `cd ${NODE_PATHS.reports} && cat "$(ls agent-*.json | head -n1)"`
+    const report = await waitFor(
+      'the agent’s own validation',
+      async () => JSON.parse((await nodeExec(host.name, ['sh', '-euc', script])).stdout),
+      { timeoutMs: 120_000, intervalMs: 1_000 },
+    )
+    expect(report).toMatchObject({ passed: true })
+    expect(report.levels.map(({ level }: { level: string }) => level)).toContain('transfer')
+    const read = ['runuser', '-u', 'ops', '--', 'sh', '-c', 'cat /run/credentials/mojabox-agent.service/jws-*']
+    await expect(nodeExec(host.name, read)).rejects.toThrow('Permission denied')
+    const agents = ['runuser', '-u', 'mojabox', '--', 'sh', '-c', `cat ${NODE_PATHS.secrets}/mysql-password`]
+    await expect(nodeExec(host.name, agents)).rejects.toThrow('Permission denied')
   })
 
   test('the same install again changes nothing', async () => {

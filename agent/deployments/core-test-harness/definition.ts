@@ -27,6 +27,14 @@ const ConfigFile = z.strictObject({
   mode: z.string().regex(/^0[0-7]{3}$/),
 })
 
+/** A folder beside the Compose file, for services that mount `./NAME`. */
+const Folder = z.strictObject({
+  /** Whose it is. */
+  uid: z.number().int().nonnegative(),
+  /** The bundle's files of that name lie in it, where it carries them. */
+  files: z.string().optional(),
+})
+
 const Certificate = z.strictObject({
   issuer: Name.optional(),
   /** DNS names that it is valid for. */
@@ -99,10 +107,12 @@ const Fspiop = z.strictObject({
   oracle: z.strictObject({ service: Name, url: z.string() }),
   /** Where the test DFSPs listen, on the Compose network's own address of the node; a site may move it (`ports.callbacks`). */
   callbacksPort: Port,
-  /** DFSPs sign what they send, and the hub what it says itself. */
+  /** The hub signs what it says itself, and the test DFSPs what they send; each with its pair of `keyPairs` (signers.ts). */
   jws: z.boolean(),
 })
 export type Fspiop = Omit<z.infer<typeof Fspiop>, FspiopService> & Partial<Pick<z.infer<typeof Fspiop>, FspiopService>>
+/** The hub's own name among its participants. */
+export const HUB = 'Hub'
 /** What a site calls that port. */
 export const CALLBACKS_PORT_NAME = 'callbacks'
 
@@ -139,6 +149,7 @@ export const Definition = z.strictObject({
   /** `{{secret:NAME-key}}` and `{{secret:NAME-certificate}}`; one without an issuer is an authority. */
   certificates: z.record(Name, Certificate).default({}),
   configs: z.array(ConfigFile),
+  folders: z.record(Name, Folder).default({}),
   kafka: Reached,
   /** Whose admin API provisions and moves funds. */
   ledger: Reached,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { MojaboxError } from '../../../bundles/format/error.ts'
-import type { SettlementModel } from './definition.ts'
+import { HUB, type SettlementModel } from './definition.ts'
 
 /** Amounts are whole numbers of ten-thousandths of the currency: central-ledger keeps four decimals, and no float drifts. */
 const UNITS_PER_WHOLE = 10_000n
@@ -111,7 +111,7 @@ export function openLedgerApi(options: LedgerApiOptions): LedgerApi {
       }))
     },
     createHubAccount: (type, currency) =>
-      call('POST', at('Hub', '/accounts'), z.unknown(), { type, currency }).then(nothing),
+      call('POST', at(HUB, '/accounts'), z.unknown(), { type, currency }).then(nothing),
     settlementModels: async () => (await call('GET', '/settlementModels', SettlementModels)).map(({ name }) => name),
     createSettlementModel: (model, currency) =>
       call('POST', '/settlementModels', z.unknown(), { ...model, currency }).then(nothing),

@@ -1,9 +1,11 @@
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import { ANNOTATIONS, type Artifact, OciManifest } from '../../../bundles/format/manifest.ts'
-import { artifactBlobs, type ReachableBlob } from '../../../bundles/format/read-artifact.ts'
+import { artifactBlobs, type ReachableBlob, titledLayers } from '../../../bundles/format/read-artifact.ts'
 import type { NodeBundle } from '../../contract/step.ts'
+import type { FolderParams } from '../../engine/steps/folder.ts'
 import { type Definition, readDefinition } from './definition.ts'
 import { configsOf, type Profile, profileOf } from './profile.ts'
+import type { Service } from './service.ts'
 
 /** Everything of a bundle that planning needs, read and resolved: planning itself does no reading. */
 export interface LoadedDeployment {
@@ -13,6 +15,8 @@ export interface LoadedDeployment {
   profile: Profile
   /** Text of each configuration file, by its path in the bundle. */
   configTexts: Map<string, string>
+  /** Folders that the profile's services mount, by name, with their files of the bundle. */
+  folders: Map<string, Pick<FolderParams, 'uid' | 'files'>>
   /** Images of the profile, full references, each once. */
   images: string[]
   /** What the node keeps of the bundle besides packages: its manifest, the deployment's files, the images' manifests. */
@@ -50,6 +54,7 @@ export async function loadDeployment(
     definitionText,
     profile,
     configTexts,
+    folders: await foldersOf(bundle, definition, profile),
     images,
     // An image's layers belong to the runtime, not to the store.
     keptBlobs: [await manifestOf(bundle), ...keptBlobs.flat().filter(isKept)],
@@ -59,6 +64,43 @@ export async function loadDeployment(
       install: await namesToInstall(bundle, packages),
     },
   }
+}
+
+async function foldersOf(
+  bundle: NodeBundle,
+  { folders, services }: Definition,
+  profile: Profile,
+): Promise<LoadedDeployment['folders']> {
+  const mounted = profile.services.flatMap((name) => volumesOf(services[name]))
+  const used = Object.entries(folders).filter(([name]) =>
+    mounted.some((volume) => RegExp(`^\\./${name}[/:]`).test(volume)),
+  )
+  const found = used.map(async ([name, { uid, files }]): Promise<[string, Pick<FolderParams, 'uid' | 'files'>]> => {
+    const artifact = bundle.manifest.artifacts.find((each) => each.kind === 'files' && each.name === files)
+    return [name, { uid, files: artifact ? await filesOf(bundle, artifact) : [] }]
+  })
+  return new Map(await Promise.all(found))
+}
+
+function volumesOf(service: Service | undefined): string[] {
+  const { volumes } = service?.compose ?? {}
+  return Array.isArray(volumes) ? volumes.filter((volume) => typeof volume === 'string') : []
+}
+
+/** @throws MojaboxError `bundle-corrupt` for a path that leads out */
+async function filesOf(bundle: NodeBundle, { name, descriptor }: Artifact): Promise<FolderParams['files']> {
+  const manifest = OciManifest.parse(JSON.parse((await bundle.readBlob(descriptor.digest)).toString()))
+  return [...titledLayers(manifest)].map(([path, { digest }]) => {
+    if (!path.startsWith('/') && !path.split('/').includes('..')) return { path, digest }
+    throw new MojaboxError({
+      code: 'bundle-corrupt',
+      kind: 'bundle',
+      message: `the bundle's files ${name} have a path that leads out of their folder`,
+      found: path,
+      needed: 'paths below the folder',
+      next: 'build the bundle again',
+    })
+  })
 }
 
 function isKept({ role, artifacts }: ReachableBlob): boolean {

@@ -3,6 +3,7 @@ import type { WorkOrder } from '../../contract/work-order.ts'
 import type { StepKind } from '../../engine/steps/registry.ts'
 import type { LoadedDeployment } from './load.ts'
 import { FOLDER, portOf, type Rendered } from './render.ts'
+import { validationKeys } from './signers.ts'
 
 const WAIT_SECONDS = 600
 
@@ -43,6 +44,9 @@ export function planHub(
     step('images', 'images', { names: host.carriedImages, architecture: host.architecture }),
     ...secrets(deployment, rendered),
     ...files(deployment, rendered),
+    ...[...deployment.folders].map(([name, folder]) =>
+      step(`folder-${name}`, 'folder', { path: `${FOLDER}/${name}`, ...folder }),
+    ),
     ...(profile.backing.length > 0
       ? [
           step('backing-services', 'compose', {
@@ -69,10 +73,11 @@ export function planHub(
   ]
 }
 
-/** What is made on the node and never leaves it: of all that the definition has, what the profile's files read. */
-function secrets({ definition }: LoadedDeployment, rendered: Rendered): Step[] {
+/** What is made on the node and never leaves it: of all that the definition has, what the profile's files and its validation read. */
+function secrets({ definition, profile }: LoadedDeployment, rendered: Rendered): Step[] {
   const { certificates } = definition
-  const isRead = (name: string) => rendered.secrets.includes(name)
+  const read = new Set([...rendered.secrets, ...validationKeys(profile).values()])
+  const isRead = (name: string) => read.has(name)
   const issued = Object.entries(certificates).filter(([name, { issuer }]) => issuer && isRead(`${name}-certificate`))
   const authorities = Object.keys(certificates).filter(
     (name) => isRead(`${name}-certificate`) || issued.some(([, { issuer }]) => issuer === name),

@@ -1,4 +1,5 @@
 import type { StepContext, StepHandler } from '../../contract/step.ts'
+import { HUB } from '../../deployments/core-test-harness/definition.ts'
 import { isUnreachable, openLedgerApi } from '../../deployments/core-test-harness/ledger-api.ts'
 
 export interface HubAccountsParams {
@@ -21,7 +22,7 @@ export const hubAccounts: StepHandler<HubAccountsParams> = {
 }
 
 async function missing(context: StepContext, params: HubAccountsParams): Promise<string[]> {
-  const present = await openLedgerApi({ url: params.url, signal: context.signal }).accounts('Hub')
+  const present = await openLedgerApi({ url: params.url, signal: context.signal }).accounts(HUB)
   return params.accounts.filter(
     (type) => !present.some((account) => account.type === type && account.currency === params.currency),
   )

@@ -2,6 +2,7 @@ import type { StepHandler } from '../../contract/step.ts'
 import { certificate } from './certificate.ts'
 import { compose } from './compose.ts'
 import { file } from './file.ts'
+import { folder } from './folder.ts'
 import { hubAccounts } from './hub-accounts.ts'
 import { images } from './images.ts'
 import { keyPair } from './key-pair.ts'
@@ -20,6 +21,7 @@ export const STEP_HANDLERS = {
   certificate,
   compose,
   file,
+  folder,
   'hub-accounts': hubAccounts,
   images,
   'key-pair': keyPair,

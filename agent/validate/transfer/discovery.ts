@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { MojaboxError } from '../../../bundles/format/error.ts'
-import type { Fspiop, Inside } from '../../deployments/core-test-harness/definition.ts'
+import { type Fspiop, HUB, type Inside } from '../../deployments/core-test-harness/definition.ts'
 import { type Finding, fail, pass } from '../case.ts'
 import type { ValidateContext } from '../context.ts'
 import { sendHttp } from '../fspiop/send.ts'
@@ -73,7 +73,7 @@ async function isRegistered(ask: Ask): Promise<boolean> {
 
 function askAdmin(context: ValidateContext, at: Inside, method: string, body?: string) {
   const type = 'application/vnd.interoperability.oracles+json;version=1'
-  const headers = { 'content-type': `${type}.1`, accept: type, date: new Date().toUTCString(), 'fspiop-source': 'Hub' }
+  const headers = { 'content-type': `${type}.1`, accept: type, date: new Date().toUTCString(), 'fspiop-source': HUB }
   const url = `${urlOf(context, at)}/oracles`
   return sendHttp({ url, method, headers, body }, context.times.callbackMs, context.signal)
 }

@@ -10,13 +10,16 @@ import { platformText } from '../../format/read-artifact.ts'
 import { carry } from '../artifact-manifest.ts'
 import { diskFull } from '../disk-full.ts'
 import type { LockedExecutable, LockedFiles } from '../lock.ts'
-import type { BuildContext, CarriedArtifact, Source } from '../source.ts'
+import type { BuildContext, CarriedArtifact, Origins, Source } from '../source.ts'
 
 /** Files of the building machine: a deployment's data as they are, and the executables compressed. */
 export const fileSource: Source<LockedFiles | LockedExecutable> = {
   async resolve(context) {
     const { spec } = context.loaded
-    const sets = await Promise.all(spec.files.map(({ name, paths }) => resolveFiles(name, paths, context)))
+    const sets = await Promise.all([
+      ...spec.files.map(({ name, paths }) => resolveFiles(name, paths, context)),
+      ...(await testFilePaths(context.origins)).map((paths) => resolveFiles(TEST_FILES, paths, context)),
+    ])
     if (context.origins.withoutExecutables) return sets
     const executables = context.selection.platforms.map((platform) =>
       context.limit(() => resolveExecutable(platform, context)),
@@ -27,8 +30,23 @@ export const fileSource: Source<LockedFiles | LockedExecutable> = {
     locked.kind === 'files' ? fetchFiles(locked, context) : fetchExecutable(locked, context),
 }
 
+/** What the testing toolkit's jobs read: a folder of the deployment has this name. */
+const TEST_FILES = 'test-files'
+
+/** Of the folder that is named for them; what else a checkout has, such as its history, is not carried. */
+async function testFilePaths({ testFiles }: Origins): Promise<string[][]> {
+  if (testFiles === undefined) return []
+  const names = await readdir(testFiles).catch((): string[] => [])
+  if (!names.includes('collections')) throw noCollections(testFiles)
+  return [['collections', 'environments', 'spec_files'].filter((name) => names.includes(name))]
+}
+
+function folderOf(name: string, { origins, loaded }: BuildContext): string {
+  return name === TEST_FILES && origins.testFiles !== undefined ? resolve(origins.testFiles) : loaded.folder
+}
+
 async function resolveFiles(name: string, paths: string[], context: BuildContext): Promise<LockedFiles> {
-  const { folder } = context.loaded
+  const folder = folderOf(name, context)
   const found = (
     await Promise.all(paths.map((path) => filesUnder(folder, posix.normalize(path).replace(/\/$/, ''))))
   ).flat()
@@ -52,10 +70,11 @@ async function filesUnder(folder: string, path: string): Promise<string[]> {
 }
 
 async function fetchFiles({ name, files }: LockedFiles, context: BuildContext): Promise<CarriedArtifact> {
-  const { cache, loaded, signal, progress } = context
+  const { cache, signal, progress } = context
+  const folder = folderOf(name, context)
   for (const { path, size, digest } of files) {
     progress.expect(size)
-    const fullPath = join(loaded.folder, path)
+    const fullPath = join(folder, path)
     if ((await cache.sizeOf(digest)) === undefined && (await hashFile(fullPath)).digest !== digest)
       throw changed(fullPath, digest)
     const open = async (start: number) => ({ startBytes: start, stream: createReadStream(fullPath, { start }) })
@@ -166,6 +185,17 @@ function missingFile(path: string, found: string): MojaboxError {
     found,
     needed: 'a file or folder',
     next: 'create it, or take it out of `files` in the spec',
+  })
+}
+
+function noCollections(folder: string): MojaboxError {
+  return new MojaboxError({
+    code: 'test-files-missing',
+    kind: 'usage',
+    message: `carrying the testing toolkit's files: ${folder} has no collections`,
+    found: 'no folder `collections` in it',
+    needed: 'a folder such as a checkout of testing-toolkit-test-cases, with `collections` and `environments`',
+    next: '--test-files FOLDER',
   })
 }
 

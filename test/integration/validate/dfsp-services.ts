@@ -4,7 +4,7 @@ import type { Tree } from '../../../agent/deployments/core-test-harness/layers.t
 const KEYS = '/etc/keys'
 
 /** The services that answer DFSPs, with the files in which the shipped ones are told of the keys. */
-const SIGNING_SERVICES: Readonly<Record<string, string>> = {
+const CHECKING_SERVICES: Readonly<Record<string, string>> = {
   'ml-api-adapter': 'ml-api-adapter.json',
   'ml-api-adapter-handler-notification': 'ml-api-adapter.json',
   'account-lookup-service': 'account-lookup-service.json',
@@ -19,22 +19,18 @@ export function dfspProfile({ transfer }: Definition['profiles']): Definition['p
   return { ...transfer, services: [], includes: ['transfer', 'agreement', 'discovery'] }
 }
 
-/** A configuration file as it is where messages are signed. */
-export function signing(path: string, text: string): string {
-  if (!Object.values(SIGNING_SERVICES).includes(path)) return text
-  const JWS = {
-    JWS_SIGN: true,
-    JWS_SIGNING_KEY_PATH: `${KEYS}/private/Hub.key`,
-    JWS_VALIDATE: true,
-    JWS_VERIFICATION_KEYS_DIRECTORY: KEYS,
-  }
-  return JSON.stringify({ ...JSON.parse(text), ENDPOINT_SECURITY: { JWS } })
+/** A configuration file as it is where the hub also checks signatures: the stand-ins do, what they stand in for does not. */
+export function checking(path: string, text: string): string {
+  if (!Object.values(CHECKING_SERVICES).includes(path)) return text
+  const shipped = JSON.parse(text)
+  const JWS = { ...shipped.ENDPOINT_SECURITY.JWS, JWS_VALIDATE: true, JWS_VERIFICATION_KEYS_DIRECTORY: KEYS }
+  return JSON.stringify({ ...shipped, ENDPOINT_SECURITY: { JWS } })
 }
 
 /** Laid over the shipped Compose file: the keys, and Mojaloop's own adapter, started only where a test asks for it. */
-export function signingLayer(registry: string, folder: string): Tree {
+export function keysLayer(registry: string, folder: string): Tree {
   const keys = [`${folder}/keys:${KEYS}:ro`]
-  const services = Object.keys(SIGNING_SERVICES).map((name) => [name, { volumes: keys }])
+  const services = Object.keys(CHECKING_SERVICES).map((name) => [name, { volumes: keys }])
   const adapter = sdkAdapter(`${registry}/mojaloop/sdk-scheme-adapter:v18.0.2`, keys)
   return { services: { ...Object.fromEntries(services), ...adapter } }
 }

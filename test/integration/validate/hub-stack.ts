@@ -8,9 +8,10 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { StepHandler } from '../../../agent/contract/step.ts'
 import { composeLayers } from '../../../agent/deployments/core-test-harness/compose-file.ts'
-import { type Definition, readDefinition } from '../../../agent/deployments/core-test-harness/definition.ts'
+import { type Definition, HUB, readDefinition } from '../../../agent/deployments/core-test-harness/definition.ts'
 import { mergeLayers } from '../../../agent/deployments/core-test-harness/layers.ts'
 import { configsOf, type Profile, profileOf } from '../../../agent/deployments/core-test-harness/profile.ts'
+import { keyPairOf } from '../../../agent/deployments/core-test-harness/signers.ts'
 import { hubAccounts } from '../../../agent/engine/steps/hub-accounts.ts'
 import { participant } from '../../../agent/engine/steps/participant.ts'
 import { settlementModel } from '../../../agent/engine/steps/settlement-model.ts'
@@ -20,7 +21,7 @@ import { type ValidateOptions, validate } from '../../../agent/validate/validate
 import { labRegistry } from '../../lab/registry.ts'
 import { waitFor } from '../../lab/wait.ts'
 import { stepContext } from '../../unit/ledger/step-context.ts'
-import { signing, signingLayer } from './dfsp-services.ts'
+import { checking, keysLayer } from './dfsp-services.ts'
 
 const bundle = fileURLToPath(new URL('../../../bundles/core-test-harness/', import.meta.url))
 const signal = new AbortController().signal
@@ -42,8 +43,8 @@ export async function findCompose(): Promise<string[] | undefined> {
 export interface HubStackOptions {
   /** Makes one more profile of the shipped ones. */
   own?: (shipped: Definition['profiles']) => Definition['profiles'][string]
-  /** DFSPs and hub sign what they say. */
-  signs?: boolean
+  /** The hub also checks what DFSPs sign. */
+  checksSignatures?: boolean
 }
 
 /** The shipped deployment as it is, with the lab's images, on free ports of this machine. */
@@ -57,8 +58,11 @@ export class HubStack {
   private folder = ''
   private readonly compose: string[]
 
-  private constructor(compose: string[], definition: Definition, profile: string) {
+  private readonly checksSignatures: boolean
+
+  private constructor(compose: string[], definition: Definition, profile: string, checksSignatures: boolean) {
     this.compose = compose
+    this.checksSignatures = checksSignatures
     this.definition = definition
     this.profile = profileOf(definition, profile)
   }
@@ -67,12 +71,11 @@ export class HubStack {
   static async start(
     compose: string[],
     profile = 'central-ledger',
-    { own, signs = false }: HubStackOptions = {},
+    { own, checksSignatures = false }: HubStackOptions = {},
   ): Promise<HubStack> {
     const { definition } = await readDefinition((path) => readFile(join(bundle, path), 'utf8'))
     if (own) definition.profiles[profile] = own(definition.profiles)
-    definition.fspiop.jws = signs
-    const stack = new HubStack(compose, definition, profile)
+    const stack = new HubStack(compose, definition, profile, checksSignatures)
     await stack.render()
     await stack.up(...stack.profile.backing)
     return stack
@@ -156,9 +159,11 @@ export class HubStack {
       secrets.set(name, randomBytes(bytes).toString('base64url'))
       await writeFile(join(this.folder, name), secrets.get(name) ?? '', { mode: 0o600 })
     }
+    const hub = await this.makeKeys(HUB, ...this.definition.provisioning.participants.map(({ name }) => name))
+    secrets.set(`${keyPairOf(HUB)}-key`, hub)
     for (const { file, path, uid, mode } of configsOf(this.definition, this.profile)) {
       const shipped = await readFile(join(bundle, file), 'utf8')
-      const text = this.definition.fspiop.jws ? signing(path, shipped) : shipped
+      const text = this.checksSignatures ? checking(path, shipped) : shipped
       const target = join(this.folder, path)
       await writeFile(
         target,
@@ -169,26 +174,29 @@ export class HubStack {
     }
     for (const name of Object.keys(this.definition.ports)) this.ports[name] = await freePort()
     this.ports.callbacks = await freePort()
-    if (this.definition.fspiop.jws) {
-      await this.makeKeys('Hub', ...this.definition.provisioning.participants.map(({ name }) => name))
-    }
     await writeFile(join(this.folder, 'compose.yaml'), stringify(this.composeFile()))
   }
 
-  /** The public ones in a folder by name, as the services look for them; the private ones below it. */
-  private async makeKeys(...names: string[]): Promise<void> {
+  /**
+   * The public ones in a folder by name, as the services look for them; the private ones below it.
+   * @returns the private one of the first name
+   */
+  private async makeKeys(...names: string[]): Promise<string> {
     await mkdir(join(this.folder, 'keys/private'), { recursive: true })
+    const texts: string[] = []
     for (const name of names) {
       const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-      this.signingKeys.set(name, name === 'Hub' ? publicKey : privateKey)
+      this.signingKeys.set(name, name === HUB ? publicKey : privateKey)
       await writeFile(join(this.folder, `keys/${name}.pem`), publicKey.export({ type: 'spki', format: 'pem' }))
-      const own = privateKey.export({ type: 'pkcs8', format: 'pem' })
+      const own = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
       await writeFile(join(this.folder, `keys/private/${name}.key`), own)
+      texts.push(own)
     }
+    return texts[0] ?? ''
   }
 
   private composeFile() {
-    const { definition, profile, folder } = this
+    const { definition, profile, folder, checksSignatures } = this
     const layers = composeLayers({
       definition,
       profile,
@@ -203,7 +211,7 @@ export class HubStack {
       return [name, { image }]
     })
     const lab = { services: Object.fromEntries(images), networks: { default: { name: HubStack.project } } }
-    const keys = definition.fspiop.jws ? [{ origin: 'keys', tree: signingLayer(labRegistry.address, folder) }] : []
+    const keys = checksSignatures ? [{ origin: 'keys', tree: keysLayer(labRegistry.address, folder) }] : []
     return mergeLayers([...layers, { origin: 'lab', tree: lab }, ...keys]).tree
   }
 }

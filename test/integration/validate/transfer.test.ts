@@ -15,7 +15,7 @@ const IMPATIENT = { ...TRANSFER, times: { callbackMs: 6_000, timeoutMs: 25_000 }
 describe.skipIf(compose === undefined)('DFSPs at a real central-ledger', { timeout: 240_000 }, () => {
   let hub: HubStack
   beforeAll(async () => {
-    hub = await HubStack.start(compose ?? [], 'dfsps', { own: dfspProfile, signs: true })
+    hub = await HubStack.start(compose ?? [], 'dfsps', { own: dfspProfile, checksSignatures: true })
     await hub.provision()
     await recovered(hub)
   })

@@ -57,6 +57,7 @@ const NO_ORIGINS: Origins = {
   aptMirrors: {},
   aptKeyrings: {},
   aptFolder: '/nonexistent',
+  testFiles: undefined,
   executables: {},
   ownExecutable: undefined,
   withoutExecutables: true,

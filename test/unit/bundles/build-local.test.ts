@@ -124,6 +124,23 @@ describe('files and executables', () => {
     await bundle.close()
   })
 
+  it('carries the testing toolkit’s files, and of their folder nothing else', async () => {
+    const folder = temporaryFolder()
+    const testFiles = join(folder, 'cases')
+    const build = (): ReturnType<typeof buildIn> => buildIn(folder, { spec: specOf({}), origins: { testFiles } })
+    mkdirSync(join(testFiles, '.git'), { recursive: true })
+    writeFileSync(join(testFiles, '.git', 'HEAD'), '')
+    await expect(build()).rejects.toThrow(refusal('test-files-missing', /collections/))
+    mkdirSync(join(testFiles, 'collections', 'tests'), { recursive: true })
+    writeFileSync(join(testFiles, 'collections', 'tests', 'p2p.json'), '{}')
+    writeFileSync(join(testFiles, 'package.json'), '{}')
+    const bundle = await openBundle((await build()).path)
+    const files = bundle.manifest.artifacts.find(({ name }) => name === 'test-files')
+    if (files === undefined) throw new Error('no artifact')
+    expect([...titledLayers(await readArtifactManifest(bundle, files)).keys()]).toEqual(['collections/tests/p2p.json'])
+    await bundle.close()
+  })
+
   it('says which file or executable is missing, and what to do', async () => {
     const folder = temporaryFolder()
     const spec = specOf({}, 'files: [{ name: data, paths: [gone.yaml] }]')

@@ -3,25 +3,31 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { parseDefinition, readDefinition } from '../../../agent/deployments/core-test-harness/definition.ts'
 import { profileOf } from '../../../agent/deployments/core-test-harness/profile.ts'
+import { validationKeys } from '../../../agent/deployments/core-test-harness/signers.ts'
 import { definition, readShipped, text } from './shipped.ts'
 
 const services = Object.entries(definition.services)
 const stringsOf = (list: unknown) => (Array.isArray(list) ? list.filter((entry) => typeof entry === 'string') : [])
 
 describe('the definition that is shipped', () => {
-  it('generates every secret that a service or a file asks for, and no other', () => {
+  it('generates every secret that a service, a file or the validation asks for, and no other', () => {
     const files = definition.configs.map(({ file }) => readShipped(file)).join('\n')
     const asked = [...files.matchAll(/\{\{secret:([^}]+)\}\}/g)].map((match) => match[1])
     const mounted = services.flatMap(([, { compose }]) => stringsOf(compose.secrets))
     const made = [
       ...Object.keys(definition.secrets),
-      ...definition.keyPairs.flatMap((name) => [`${name}-key`, `${name}-public`]),
+      ...definition.keyPairs,
       ...Object.keys(definition.certificates).flatMap((name) => [`${name}-key`, `${name}-certificate`]),
     ]
     // Nobody but the step that signs reads an authority's key.
     const authorities = Object.entries(definition.certificates).filter(([, { issuer }]) => issuer === undefined)
     const unasked = authorities.map(([name]) => `${name}-key`)
-    expect([...new Set([...asked, ...mounted, ...unasked])].sort()).toEqual(made.sort())
+    const taken = validationKeys(profileOf(definition, 'payments')).values()
+    // Whichever half of a pair is asked for, both are made.
+    const pairOf = (name = '') =>
+      definition.keyPairs.find((pair) => name === `${pair}-key` || name === `${pair}-public`)
+    const wanted = [...asked, ...mounted, ...unasked, ...taken].map((name) => pairOf(name) ?? name)
+    expect([...new Set(wanted)].sort()).toEqual(made.sort())
   })
 
   it('gives a certificate for each host that is spoken to by TLS', () => {

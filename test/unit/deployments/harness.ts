@@ -34,9 +34,27 @@ function packagesArtifact(desk: FakeDesk, architecture: string, install: string 
   }
 }
 
+function filesArtifact(desk: FakeDesk, name: string, files: Record<string, string>): Artifact {
+  const layers = Object.entries(files).map(([path, text]) => ({
+    mediaType: MEDIA_TYPES.blob,
+    digest: desk.add(text),
+    size: text.length,
+    annotations: { [ANNOTATIONS.title]: path },
+  }))
+  const config = { mediaType: MEDIA_TYPES.empty, ...desk.addJson({}) }
+  const manifest = desk.addJson({ schemaVersion: 2, config, layers })
+  const descriptor = { mediaType: MEDIA_TYPES.manifest, ...manifest }
+  return { kind: 'files', name, platform: undefined, unpackedBytes: 1, descriptor }
+}
+
 /** The deployment as it is shipped, in a bundle with images and packages of the test's own. */
 export function shippedBundle(
-  options: { architecture?: string; install?: string | undefined; files?: Record<string, string> } = {},
+  options: {
+    architecture?: string
+    install?: string | undefined
+    files?: Record<string, string>
+    testFiles?: Record<string, string>
+  } = {},
 ) {
   const { architecture = 'amd64', files = {} } = options
   const install = 'install' in options ? options.install : 'docker.io docker-compose'
@@ -45,6 +63,7 @@ export function shippedBundle(
     imageArtifact(name, addImage(desk, ['base', name]), { os: 'linux', architecture }),
   )
   artifacts.push(packagesArtifact(desk, architecture, install))
+  if (options.testFiles) artifacts.push(filesArtifact(desk, 'test-files', options.testFiles))
   const manifest = bundleOf(artifacts)
   const bundle: NodeBundle = {
     manifest,

@@ -8,8 +8,10 @@ import { AGENT_USER, planAgent } from '../../../agent/deployments/agent-steps.ts
 import { loadDeployment } from '../../../agent/deployments/core-test-harness/load.ts'
 import { planHub } from '../../../agent/deployments/core-test-harness/plan.ts'
 import { FOLDER, renderHub } from '../../../agent/deployments/core-test-harness/render.ts'
+import { validationKeys } from '../../../agent/deployments/core-test-harness/signers.ts'
 import type { ComposeParams } from '../../../agent/engine/steps/compose.ts'
 import type { FileParams } from '../../../agent/engine/steps/file.ts'
+import type { FolderParams } from '../../../agent/engine/steps/folder.ts'
 import { handlerOf } from '../../../agent/engine/steps/registry.ts'
 import { OciManifest } from '../../../bundles/format/manifest.ts'
 import { orderOf } from '../service/orders.ts'
@@ -117,6 +119,37 @@ describe('planHub', () => {
       'certificate-security-payee',
     ])
     expect((await stepsOf()).filter(({ kind }) => /certificate|key-pair/.test(kind))).toEqual([])
+  })
+
+  it('makes a key for whoever signs messages in the profile: the hub, and the DFSPs that its validation plays', async () => {
+    const made = async (profile: string) =>
+      (await stepsOf({ profile })).filter(({ kind }) => kind === 'key-pair').map(({ id }) => id)
+    expect(await made('payments')).toEqual([
+      'key-pair-jws-hub',
+      'key-pair-jws-mojaboxpayer',
+      'key-pair-jws-mojaboxpayee',
+    ])
+    expect(await made('quoting-service')).toEqual(['key-pair-jws-hub'])
+  })
+
+  it('lays the toolkit’s files where its jobs read them, and a folder that they may write reports to', async () => {
+    const testFiles = { 'collections/tests/p2p.json': '{}' }
+    const steps = await stepsOf({ profile: 'ttk-tests' }, HOST, { testFiles })
+    expect(find<FolderParams>(steps, 'folder-test-files')).toMatchObject({
+      path: `${FOLDER}/test-files`,
+      files: [{ path: 'collections/tests/p2p.json' }],
+    })
+    expect(find<FolderParams>(steps, 'folder-reports')).toMatchObject({ uid: 10_001, files: [] })
+    const without = await stepsOf({ profile: 'testing-toolkit' })
+    expect(find<FolderParams>(without, 'folder-test-files')).toMatchObject({ files: [] })
+    expect((await stepsOf()).filter(({ kind }) => kind === 'folder')).toEqual([])
+  })
+
+  it('takes no file whose path leads out of its folder', async () => {
+    for (const path of ['../compose.yaml', 'collections/../../x', '/etc/passwd']) {
+      const steps = stepsOf({ profile: 'ttk-tests' }, HOST, { testFiles: { [path]: '' } })
+      await expect(steps).rejects.toMatchObject({ facts: { code: 'bundle-corrupt', found: path } })
+    }
   })
 
   it('leaves what runs on demand to whoever asks for it', async () => {
@@ -284,6 +317,20 @@ describe('planAgent', () => {
     }
     const writable = content.split('\n').filter((line) => line.startsWith('ReadWritePaths='))
     expect(writable).toEqual([`ReadWritePaths=-${NODE_PATHS.reports}`])
+  })
+
+  it('hands the agent the secrets that it may read, and no others', async () => {
+    const handed = (secrets: Iterable<string>) =>
+      find<FileParams>(planAgent(orderOf(), bundle.manifest, secrets), 'agent-unit')
+        .content.split('\n')
+        .filter((line) => line.startsWith('LoadCredential='))
+    expect(handed([])).toEqual([])
+    const deployment = await loadDeployment(bundle, { ...HOST, profile: 'payments' })
+    expect(handed(validationKeys(deployment.profile).values())).toEqual([
+      `LoadCredential=jws-mojaboxpayer-key:${NODE_PATHS.secrets}/jws-mojaboxpayer-key`,
+      `LoadCredential=jws-mojaboxpayee-key:${NODE_PATHS.secrets}/jws-mojaboxpayee-key`,
+      `LoadCredential=jws-hub-public:${NODE_PATHS.secrets}/jws-hub-public`,
+    ])
   })
 
   it('is the same for the same order: a re-run finds nothing to do', () => {

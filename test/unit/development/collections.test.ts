@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ToolkitOrder } from '../../../agent/contract/node-answer.ts'
+import { type Collections, chooseCollections, collectionsIn } from '../../../agent/development/collections.ts'
 import { factsOf } from '../../../bundles/format/error.ts'
-import { type Collections, chooseCollections, collectionsIn } from '../../../installer/testing/collections.ts'
 import { parseToolkitReport } from '../../../installer/testing/toolkit-report.ts'
 
 const CASES = JSON.stringify({ name: 'p2p', test_cases: [{ id: 1, name: 'p2p', requests: [] }] })

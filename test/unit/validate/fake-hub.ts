@@ -49,6 +49,7 @@ export const DEFINITION: Definition = {
   keyPairs: [],
   certificates: {},
   configs: [],
+  folders: {},
   kafka: { service: 'kafka', port: 'kafka' },
   ledger: { service: 'ledger', port: 'ledger' },
   databases: [

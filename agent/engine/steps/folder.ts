@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto'
+import { chown, lstat, mkdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import writeFileAtomic from 'write-file-atomic'
+import { MojaboxError } from '../../../bundles/format/error.ts'
+import type { Digest } from '../../../bundles/format/manifest.ts'
+import type { StepHandler } from '../../contract/step.ts'
+
+export interface FolderParams {
+  path: string
+  /** Whose it is: the user of the services that mount it. */
+  uid: number
+  /** Files of the bundle that lie in it, by their paths below it. */
+  files: { path: string; digest: Digest }[]
+}
+
+/** Names what came from a bundle, so that it goes when a later bundle lacks it; the rest is the site's own. */
+const PLACED = '.from-bundle.json'
+
+/** A folder that services mount, with files of the bundle in it. What others put there stays, unless data is deleted. */
+export const folder: StepHandler<FolderParams> = {
+  keepsData: true,
+
+  describe: ({ path, files }) =>
+    files.length > 0 ? `folder ${path}, ${files.length} files of the bundle` : `folder ${path}`,
+
+  async isDone(_context, { path, uid, files }) {
+    const found = await lstat(path).catch(() => undefined)
+    if (!found?.isDirectory() || found.uid !== uid) return false
+    const placed = await placedIn(path)
+    if (placed.length !== files.length || files.some((file) => !placed.includes(file.path))) return false
+    const digests = await Promise.all(files.map((file) => digestOfFile(join(path, file.path))))
+    return files.every(({ digest }, index) => digests[index] === digest)
+  },
+
+  async apply({ bundle }, { path, uid, files }) {
+    await mkdir(path, { recursive: true, mode: 0o755 })
+    await chown(path, uid, uid)
+    const wanted = files.map((file) => file.path)
+    await removeFiles(
+      path,
+      (await placedIn(path)).filter((each) => !wanted.includes(each)),
+    )
+    for (const { path: below, digest } of files) {
+      const target = join(path, below)
+      if ((await digestOfFile(target)) === digest) continue
+      if (!bundle) throw noBundle(target)
+      await mkdir(dirname(target), { recursive: true, mode: 0o755 })
+      await writeFileAtomic(target, await bundle.readBlob(digest), { mode: 0o644 })
+    }
+    const list = join(path, PLACED)
+    if (wanted.length === 0) await rm(list, { force: true })
+    else await writeFileAtomic(list, JSON.stringify(wanted), { mode: 0o644 })
+  },
+
+  async undo({ order }, { path }) {
+    if (order.deleteData) return rm(path, { recursive: true, force: true })
+    await removeFiles(path, [...(await placedIn(path)), PLACED])
+    await rmdir(path).catch(() => {})
+  },
+}
+
+async function placedIn(path: string): Promise<string[]> {
+  const text = await readFile(join(path, PLACED), 'utf8').catch(() => '[]')
+  try {
+    return JSON.parse(text) as string[]
+  } catch {
+    return []
+  }
+}
+
+/** And the folders that are empty without them. */
+async function removeFiles(path: string, files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    await rm(join(path, file), { force: true })
+    for (let above = dirname(file); above !== '.'; above = dirname(above)) {
+      const empty = await rmdir(join(path, above)).then(
+        () => true,
+        () => false,
+      )
+      if (!empty) break
+    }
+  }
+}
+
+async function digestOfFile(path: string): Promise<Digest | undefined> {
+  const bytes = await readFile(path).catch(() => undefined)
+  return bytes && `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+}
+
+function noBundle(path: string): MojaboxError {
+  return new MojaboxError({
+    code: 'bundle-needed',
+    kind: 'step',
+    message: `${path} comes from the bundle`,
+    found: 'no bundle in this run',
+    needed: 'an install',
+    next: 'mojabox install',
+  })
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { NodeBundle } from '../../../agent/contract/step.ts'
+import { folder } from '../../../agent/engine/steps/folder.ts'
+import type { Digest } from '../../../bundles/format/manifest.ts'
+import { orderOf } from '../service/orders.ts'
+import { contextOf } from './step-context.ts'
+
+const digestOf = (text: string): Digest => `sha256:${createHash('sha256').update(text).digest('hex')}`
+const filesOf = (texts: Record<string, string>) =>
+  Object.entries(texts).map(([path, text]) => ({ path, digest: digestOf(text) }))
+const contextWith = (texts: Record<string, string>) => {
+  const bundle: Pick<NodeBundle, 'readBlob'> = {
+    readBlob: async (digest) => Buffer.from(Object.values(texts).find((text) => digestOf(text) === digest) ?? ''),
+  }
+  return contextOf({ bundle: bundle as NodeBundle })
+}
+
+const FIRST = { 'collections/tests/p2p.json': '{"a":1}', 'environments/default-env.json': '{}' }
+const LATER = { 'collections/tests/p2p.json': '{"a":2}' }
+const uid = process.getuid?.() ?? 0
+
+let root = ''
+let path = ''
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'mojabox-folder-'))
+  path = join(root, 'test-files')
+})
+afterEach(() => rm(root, { recursive: true, force: true }))
+
+const apply = (texts: Record<string, string>) => folder.apply(contextWith(texts), { path, uid, files: filesOf(texts) })
+const isDone = (texts: Record<string, string>) => folder.isDone(contextOf(), { path, uid, files: filesOf(texts) })
+const here = async () =>
+  (await readdir(path, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
+    .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1))
+    .sort()
+
+describe('a folder that services mount', () => {
+  it('holds the bundle’s files, and mends one that is gone or changed', async () => {
+    expect(await isDone(FIRST)).toBe(false)
+    await apply(FIRST)
+    expect(await isDone(FIRST)).toBe(true)
+    await writeFile(join(path, 'collections/tests/p2p.json'), 'changed')
+    await rm(join(path, 'environments'), { recursive: true })
+    expect(await isDone(FIRST)).toBe(false)
+    await apply(FIRST)
+    expect(await readFile(join(path, 'collections/tests/p2p.json'), 'utf8')).toBe('{"a":1}')
+    expect(await here()).toEqual(Object.keys(FIRST))
+  })
+
+  it('lets go what a later bundle lacks, and keeps what the site put there', async () => {
+    await apply(FIRST)
+    await writeFile(join(path, 'collections/own.json'), 'own')
+    expect(await isDone(LATER)).toBe(false)
+    await apply(LATER)
+    expect(await isDone(LATER)).toBe(true)
+    expect(await here()).toEqual(['collections/own.json', 'collections/tests/p2p.json'])
+    expect((await readdir(path)).includes('environments')).toBe(false)
+  })
+
+  it('goes with an uninstall, but for what others put there, which goes with the data', async () => {
+    await apply(FIRST)
+    await folder.undo?.(contextOf(), { path, uid, files: filesOf(FIRST) }, null)
+    await expect(readdir(path)).rejects.toThrow('ENOENT')
+    await apply({})
+    await writeFile(join(path, 'report.html'), 'report')
+    await folder.undo?.(contextOf(), { path, uid, files: [] }, null)
+    expect(await here()).toEqual(['report.html'])
+    await folder.undo?.(contextOf({ order: orderOf({ deleteData: true }) }), { path, uid, files: [] }, null)
+    await expect(readdir(path)).rejects.toThrow('ENOENT')
+  })
+
+  it('says that it takes an install where there is no bundle', async () => {
+    const error = await folder.apply(contextOf(), { path, uid, files: filesOf(FIRST) }).catch((thrown) => thrown)
+    expect(error).toMatchObject({ facts: { code: 'bundle-needed', next: 'mojabox install' } })
+  })
+
+  it('is not there where a file has its name', async () => {
+    await mkdir(root, { recursive: true })
+    await writeFile(path, '')
+    expect(await isDone({})).toBe(false)
+  })
+})
