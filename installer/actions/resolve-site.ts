@@ -11,6 +11,7 @@ import { createSecrets, type SecretQuestion } from '../site/secret.ts'
 import type { Site } from '../site/site.ts'
 import { siteFromFlags } from '../site/site-from-flags.ts'
 import { createPrompter } from '../wizard/create-prompter.ts'
+import type { Prompter } from '../wizard/prompter.ts'
 import type { Reach } from './run-site.ts'
 
 export interface ResolvedSite {
@@ -66,8 +67,13 @@ export async function reachAsUserOf(resolved: ResolvedSite, options: SiteOptions
 
 async function surroundings({ folder }: ResolvedSite, options: SiteOptions, io: Io) {
   const ask = io.canAsk && !options.json
-  const askKey = async (key: UnknownKey) => (await createPrompter(io)).askKey(key)
-  const askSecret = async (question: SecretQuestion) => (await createPrompter(io)).askSecret(question)
+  let loaded: Promise<Prompter> | undefined
+  const prompter = () => {
+    loaded ??= createPrompter(io)
+    return loaded
+  }
+  const askKey = async (key: UnknownKey) => (await prompter()).askKey(key)
+  const askSecret = async (question: SecretQuestion) => (await prompter()).askSecret(question)
   const hostKeys = await openHostKeys({
     pinPath: pinPathOf(folder),
     onUnknownKey: options.acceptNewHostKeys ? async () => true : ask ? askKey : undefined,

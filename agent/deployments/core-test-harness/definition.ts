@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import { Name, Port, Service } from './service.ts'
 
+const TOLD_ISSUES = 5
+
 const Identifier = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
 const Bytes = z.number().int().positive()
 
@@ -174,7 +176,7 @@ export async function readDefinition(
   readText: (path: string) => Promise<string>,
 ): Promise<{ definition: Definition; text: string }> {
   const top = Files.safeParse(parsedYaml(await readText('deployment.yaml')))
-  if (!top.success) throw invalid(z.prettifyError(top.error))
+  if (!top.success) throw invalid(issuesOf(top.error))
   const services: Record<string, unknown> = {}
   for (const path of top.data.services) {
     const found = parsedYaml(await readText(path))
@@ -194,7 +196,7 @@ export async function readDefinition(
  */
 export function parseDefinition(text: string): Definition {
   const read = Definition.safeParse(parsedYaml(text))
-  if (!read.success) throw invalid(z.prettifyError(read.error))
+  if (!read.success) throw invalid(issuesOf(read.error))
   const dangling = danglingNames(read.data)
   if (dangling.length > 0) throw invalid(dangling.join('; '))
   return read.data
@@ -254,6 +256,13 @@ function parsedYaml(text: string): unknown {
   } catch (error) {
     throw invalid(error instanceof Error ? error.message : String(error), error)
   }
+}
+
+/** The first few: what is wrong once is often wrong in every service. */
+function issuesOf({ issues }: z.ZodError): string {
+  const told = issues.slice(0, TOLD_ISSUES).map(({ path, message }) => `${path.join('.')}: ${message}`)
+  const more = issues.length - told.length
+  return [...told, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
 }
 
 function invalid(found: string, cause?: unknown): MojaboxError {
