@@ -1,6 +1,6 @@
 /**
  * `npm run bench` measures mojabox and prints `{"figures": [...]}` on stdout; progress goes to stderr. `npm run bench
- * GROUP` runs one group (`start`, `install`, `delivery`). Figures are worth something on a quiet machine; those that
+ * GROUP` runs one group (`start`, `install`, `delivery`, `harness`). Figures are worth something on a quiet machine; those that
  * compare are ratios of two measurements of the same run.
  */
 import { spawn } from 'node:child_process'
@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createKeyPair } from '../test/lab/ssh-keys.ts'
 import { delivery } from './bench/delivery.ts'
+import { harness } from './bench/harness.ts'
 import { install } from './bench/install.ts'
 import type { Bench, Group } from './bench/measure/bench.ts'
 import type { Figure } from './bench/measure/figure.ts'
@@ -18,7 +19,7 @@ import { removeLeftNodes } from './bench/measure/node.ts'
 import { start } from './bench/start.ts'
 import { BUNDLE, EXECUTABLE } from './lab/artifacts.ts'
 
-const GROUPS: Record<string, Group> = { start, install, delivery }
+const GROUPS: Record<string, Group> = { start, install, delivery, harness }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 

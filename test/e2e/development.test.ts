@@ -7,14 +7,19 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
-import { edit, ledgerHealthAtDesk, type RunningCheckout, runningCheckout } from './support/checkout.ts'
+import {
+  checkOutLedger,
+  edit,
+  LEDGER_CHECKOUT,
+  ledgerHealthAtDesk,
+  type RunningCheckout,
+  runningCheckout,
+} from '../lab/running-checkout.ts'
 import { Desk } from './support/desk.ts'
 import { EXIT, expectDone, expectRefused } from './support/expectations.ts'
 import { dockerOn, participantsOn } from './support/hub.ts'
 import { all, only } from './support/mojabox-process.ts'
 import { startToolkitStandIn, stopToolkitStandIn } from './support/toolkit-stand-in.ts'
-
-const HOST_CHECKOUT = '/home/ops/central-ledger'
 
 describe('developing against a hub', () => {
   let desk: Desk
@@ -241,17 +246,15 @@ describe('developing against a hub', () => {
     }
     // A test that failed in the middle must not leave its checkout to the next.
     afterEach(() => last?.stop())
-    beforeAll(async () => {
-      const copy = `mkdir -p ${HOST_CHECKOUT}; for part in package.json src config migrations seeds; do
-        docker cp -q mojabox-central-ledger-1:/opt/app/$part ${HOST_CHECKOUT}/; done; chown -R ops: ${HOST_CHECKOUT}`
-      await nodeExec(host.name, ['sh', '-euc', copy])
-    })
+    beforeAll(() => checkOutLedger(host.name))
 
     test('runs a checkout in the service’s place: an edit is running seconds later; Ctrl-C puts the release back', async () => {
-      const running = await dev('central-ledger', HOST_CHECKOUT, '--debug', '9301')
+      const running = await dev('central-ledger', LEDGER_CHECKOUT, '--debug', '9301')
       await running.saw('is followed')
       expect(await ledgerImage()).toContain('mojabox-development/central-ledger')
-      const seconds = await edit(host.name, `${HOST_CHECKOUT}/src/api/index.js`, running)
+      const { savedAtMs, ranAtMs } = await edit(host.name, running)
+      const seconds = (ranAtMs - savedAtMs) / 1000
+      process.stdout.write(`  edit to running: ${seconds.toFixed(2)} s\n`)
       expect(seconds).toBeLessThan(15)
       const debuggerSays = `exec 3<>/dev/tcp/127.0.0.1/9301; printf 'GET /json/version HTTP/1.0\\r\\nHost: 127.0.0.1\\r\\n\\r\\n' >&3; timeout 2 cat <&3`
       await expect
@@ -265,7 +268,7 @@ describe('developing against a hub', () => {
     })
 
     test('after a crash the next command puts the release back', async () => {
-      const running = await dev('central-ledger', HOST_CHECKOUT)
+      const running = await dev('central-ledger', LEDGER_CHECKOUT)
       await running.saw('is followed')
       const refused = expectRefused(await desk.run(['install', ...plain()]), EXIT.check)
       expect(refused).toMatch(/a checkout runs in the place of central-ledger/)
@@ -277,7 +280,7 @@ describe('developing against a hub', () => {
     })
 
     test('after a crash an install puts the release back, and leaves nothing of the checkout', async () => {
-      const running = await dev('central-ledger', HOST_CHECKOUT)
+      const running = await dev('central-ledger', LEDGER_CHECKOUT)
       await running.saw('is followed')
       await crash(running)
       expectDone(await desk.run(['install', ...flags]))
@@ -287,14 +290,14 @@ describe('developing against a hub', () => {
     })
 
     test('refuses the checkout of another service, and one whose dependencies cannot be had; the hub stays', async () => {
-      const package_ = `${HOST_CHECKOUT}/package.json`
+      const package_ = `${LEDGER_CHECKOUT}/package.json`
       const replaced = async (expression: string) => {
         await nodeExec(host.name, [
           'sh',
           '-euc',
           `cp ${package_} /tmp/package.json; sed -i '${expression}' ${package_}`,
         ])
-        const running = await dev('central-ledger', HOST_CHECKOUT)
+        const running = await dev('central-ledger', LEDGER_CHECKOUT)
         const code = await running.ended
         await nodeExec(host.name, ['cp', '/tmp/package.json', package_])
         return { code, said: running.words() }

@@ -6,14 +6,14 @@ import { copyFile, link, mkdir, readdir, readFile, rm, stat, writeFile } from 'n
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { planText } from '../../installer/render/wizard-text.ts'
-import { docker } from '../lab/docker.ts'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
+import { plugStick, STICK, STICK_SITE, wizardFromStick } from '../lab/stick.ts'
+import { Terminal, type TerminalOptions } from '../lab/terminal.ts'
 import { bundle, Desk, executable } from './support/desk.ts'
 import { installDockerByHand, runOwnContainer } from './support/docker-by-hand.ts'
 import { EXIT, expectDone } from './support/expectations.ts'
 import { containersOn, dockerOn } from './support/hub.ts'
 import { all, only } from './support/mojabox-process.ts'
-import { Terminal, type TerminalOptions } from './support/terminal.ts'
 
 const PASSWORD = 'correct horse; "battery" $taple'
 const INSTALL_MS = 5 * 60_000
@@ -385,9 +385,7 @@ describe('the wizard on a machine that has Docker already', () => {
   beforeAll(async () => {
     desk = await Desk.open()
     host = await desk.host('wizard-local')
-    await nodeExec(host.name, ['install', '-d', '-o', 'ops', STICK, FOLDER])
-    await docker(['cp', executable, `mojabox-lab-${host.name}:${STICK}/mojabox`])
-    await docker(['cp', bundle, `mojabox-lab-${host.name}:${STICK}/hub.tar`])
+    await plugStick(host.name, { executable, bundle })
     await installDockerByHand(host.name, desk.folder)
     await runOwnContainer(host.name)
   })
@@ -399,10 +397,7 @@ describe('the wizard on a machine that has Docker already', () => {
   test('finds the bundle beside the executable, uses the Docker that is there, and leaves what runs in it', async () => {
     const own = await containersOn(host.name, 'name=own-cache')
     const version = await dockerOn(host.name, 'version', '--format', '{{.Server.Version}}')
-    const variables = ['TERM=xterm-256color', 'LANG=C.UTF-8', 'HOME=/home/ops', 'USER=ops']
-    const options = ['--interactive', '--tty', '--user', 'ops', '--workdir', FOLDER]
-    const words = [...options, ...variables.flatMap((variable) => ['--env', variable]), `mojabox-lab-${host.name}`]
-    terminal = await Terminal.open(['docker', 'exec', ...words, `${STICK}/mojabox`], { cwd: desk.folder })
+    terminal = await wizardFromStick(host.name, desk.folder)
     await terminal.choose('On this machine')
     await terminal.choose('Evaluate')
     await terminal.choose('central-ledger')
@@ -418,12 +413,9 @@ describe('the wizard on a machine that has Docker already', () => {
     expect(await terminal.ended()).toBe(EXIT.done)
     expect(await containersOn(host.name, 'name=own-cache')).toEqual(own)
     expect(await dockerOn(host.name, 'version', '--format', '{{.Server.Version}}')).toBe(version)
-    expect((await nodeExec(host.name, ['cat', `${FOLDER}/mojabox.yaml`])).stdout).toContain('address: local')
+    expect((await nodeExec(host.name, ['cat', `${STICK_SITE}/mojabox.yaml`])).stdout).toContain('address: local')
   })
 })
-
-const STICK = '/media/stick'
-const FOLDER = '/home/ops/site'
 
 /** On this machine, until its checks would begin: what follows `On this machine`, and what is pressed there. */
 const QUESTIONS = [

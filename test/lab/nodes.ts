@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { createDisk, removeDisk } from './disk.ts'
 import { docker, labLabel } from './docker.ts'
@@ -75,6 +76,19 @@ export async function listNodes(): Promise<string[]> {
     .split('\n')
     .filter(Boolean)
     .map((container) => container.slice(containerName('').length))
+}
+
+/** A name for a node of this process's own: two runs may be on at once, on one machine. */
+export function ownName(prefix: string, name: string): string {
+  return `${prefix}-${name}-${process.pid}`
+}
+
+/** Takes away the nodes that have their name from `ownName`, of runs that were killed. */
+export async function removeOrphans(prefix: string): Promise<void> {
+  for (const name of await listNodes()) {
+    const owner = name.startsWith(`${prefix}-`) ? /-(\d+)$/.exec(name)?.[1] : undefined
+    if (owner !== undefined && !existsSync(`/proc/${owner}`)) await removeNode(name)
+  }
 }
 
 /** Removes a node with its volumes, if it is there. */

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import type { Event } from '../../../agent/contract/events.ts'
 import type { Bench } from './bench.ts'
+import { startCommand } from './command.ts'
 import type { BenchNode } from './node.ts'
 
 /** An event with the seconds since the command was started at which the desk had it. */
@@ -25,24 +24,21 @@ export async function runInstall(
   node: BenchNode,
   onEvent: (event: Event) => typeof STOP | undefined = () => undefined,
 ): Promise<InstallRun> {
-  const host = ['--host', `${node.name}=ops@${node.ip}`, '--identity', bench.key.privateKeyPath]
   const profile = bench.profile === undefined ? [] : ['--profile', bench.profile]
-  const args = ['install', ...host, '--bundle', bench.bundle, ...profile, '--accept-new-host-keys', '--json']
-  const env = { ...process.env, HOME: bench.folder }
   const startedAt = performance.now()
   const secondsSoFar = () => (performance.now() - startedAt) / 1000
-  const child = spawn(bench.executable, args, { cwd: node.folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
-  const ended = new Promise<number | null>((resolve, reject) => child.on('error', reject).on('exit', resolve))
+  const command = startCommand(bench, node, ['install', '--bundle', bench.bundle, ...profile])
   const events: TimedEvent[] = []
   let stopped = false
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (stopped) continue
-    const event: Event = JSON.parse(line)
+  for await (const event of command.events) {
     events.push({ ...event, afterSeconds: secondsSoFar() })
     stopped = onEvent(event) === STOP
-    if (stopped) child.kill('SIGKILL')
+    if (!stopped) continue
+    command.child.kill('SIGKILL')
+    // The line that it was writing may be half.
+    break
   }
-  const code = await ended
+  const code = await command.ended
   if (code !== 0 && !stopped) throw new Error(`mojabox install: exit code ${code}: ${lastError(events)}`)
   return { events, seconds: secondsSoFar() }
 }

@@ -6,14 +6,22 @@ import { ANNOTATIONS } from '../../../bundles/format/manifest.ts'
 import { openBundle } from '../../../bundles/format/open.ts'
 import { readArtifactManifest, titledLayers } from '../../../bundles/format/read-artifact.ts'
 import type { NodeSuite } from '../../../test/lab/node-image.ts'
-import { knownHostsLines, type LabNode, listNodes, nodeExec, removeNode, startNode } from '../../../test/lab/nodes.ts'
+import {
+  knownHostsLines,
+  type LabNode,
+  nodeExec,
+  ownName,
+  removeNode,
+  removeOrphans,
+  startNode,
+} from '../../../test/lab/nodes.ts'
 import { waitFor } from '../../../test/lab/wait.ts'
 import type { Bench } from './bench.ts'
 
 /** Where a node's own disk is mounted; all that a delivery can fill lies on it. */
 export const DATA_PATH = '/data'
 const DISK_BYTES = 8 * 1024 ** 3
-const PREFIX = 'bench-'
+const PREFIX = 'bench'
 const DISTRIBUTIONS: Record<NodeSuite, string> = { trixie: 'debian-13', bookworm: 'debian-12' }
 /** After a validation the agent's runtime gives memory back within seconds. */
 const IDLE_AFTER_MS = 10_000
@@ -42,10 +50,9 @@ export async function withDockerNode<T>(bench: Bench, suite: NodeSuite, work: (n
   })
 }
 
-/** Takes away what an earlier benchmark that was killed has left. */
-export async function removeLeftNodes(): Promise<void> {
-  const names = await listNodes().catch((): string[] => [])
-  for (const name of names.filter((each) => each.startsWith(PREFIX))) await removeNode(name)
+/** Takes away what an earlier benchmark that was killed has left; one that is on keeps its nodes. */
+export function removeLeftNodes(): Promise<void> {
+  return removeOrphans(PREFIX)
 }
 
 /** Waits until the agent's own first validation has ended and the node is quiet again. */
@@ -84,7 +91,7 @@ async function withNode<T>(
   flags: string[],
   work: (node: BenchNode) => Promise<T>,
 ): Promise<T> {
-  const name = `${PREFIX}${suite}`
+  const name = ownName(PREFIX, suite)
   const publicKey = bench.key.publicKey
   const disk = { diskBytes: DISK_BYTES, diskMountPath: DATA_PATH }
   const node = await startNode({ name, suite, publicKey, flags, ...(flags.length > 0 && disk) })

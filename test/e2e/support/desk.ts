@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BUNDLE, EXECUTABLE } from '../../../scripts/lab/artifacts.ts'
-import { type LabNode, listNodes, type NodeOptions, removeNode, startNode } from '../../lab/nodes.ts'
+import { type LabNode, type NodeOptions, ownName, removeNode, removeOrphans, startNode } from '../../lab/nodes.ts'
 import { type RunResult, run } from '../../lab/process.ts'
 import { createKeyPair, type KeyPair } from '../../lab/ssh-keys.ts'
 import { type Ended, MojaboxProcess } from './mojabox-process.ts'
@@ -19,6 +18,7 @@ export interface RunOptions {
   timeoutMs?: number
 }
 
+const PREFIX = 'e2e'
 /** Longest that any one command here has a right to take: an install on a busy machine. */
 const LIMIT_MS = 6 * 60_000
 
@@ -40,7 +40,7 @@ export class Desk {
   }
 
   static async open(): Promise<Desk> {
-    await removeOrphans()
+    await removeOrphans(PREFIX)
     const folder = await mkdtemp(join(tmpdir(), 'mojabox-e2e-'))
     await mkdir(join(folder, 'home'))
     return new Desk(folder, await createKeyPair(folder))
@@ -48,8 +48,7 @@ export class Desk {
 
   /** A bare host that lets this desk's key in as root, ops, sudoer and nosudo. */
   async host(name: string, options: Omit<NodeOptions, 'name' | 'publicKey'> = {}): Promise<LabNode> {
-    // Two test runs may be on at once, on one machine.
-    const full = `e2e-${name}-${process.pid}`
+    const full = ownName(PREFIX, name)
     this.#hosts.push(full)
     return startNode({ ...options, name: full, publicKey: this.key.publicKey })
   }
@@ -103,13 +102,5 @@ export class Desk {
     for (const child of this.#children) child.kill('SIGKILL')
     await Promise.all(this.#hosts.map((name) => removeNode(name)))
     await rm(this.folder, { recursive: true, force: true })
-  }
-}
-
-/** Takes away the hosts of test runs that were killed. */
-async function removeOrphans(): Promise<void> {
-  for (const name of await listNodes()) {
-    const owner = /^e2e-.*-(\d+)$/.exec(name)?.[1]
-    if (owner !== undefined && !existsSync(`/proc/${owner}`)) await removeNode(name)
   }
 }

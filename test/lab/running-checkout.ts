@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
-import { docker } from '../../lab/docker.ts'
-import { nodeExec } from '../../lab/nodes.ts'
-import { labRegistry } from '../../lab/registry.ts'
-import { waitFor } from '../../lab/wait.ts'
+import { docker } from './docker.ts'
+import { nodeExec } from './nodes.ts'
+import { labRegistry } from './registry.ts'
+import { waitFor } from './wait.ts'
 
 /** `mojabox dev` at work on a node, as a person there runs it. */
 export interface RunningCheckout {
@@ -18,6 +18,17 @@ export interface RunningCheckout {
 }
 
 const PID_PATH = '/tmp/mojabox-dev.pid'
+/** Where `checkOutLedger` puts it. */
+export const LEDGER_CHECKOUT = '/home/ops/central-ledger'
+/** A source of it that runs when the service starts. */
+const LEDGER_SOURCE = `${LEDGER_CHECKOUT}/src/api/index.js`
+
+/** Gives the user ops of a node a checkout of central-ledger: the sources of the release that runs there. */
+export async function checkOutLedger(node: string): Promise<void> {
+  const copy = `mkdir -p ${LEDGER_CHECKOUT}; for part in package.json src config migrations seeds; do
+    docker cp -q mojabox-central-ledger-1:/opt/app/$part ${LEDGER_CHECKOUT}/; done; chown -R ops: ${LEDGER_CHECKOUT}`
+  await nodeExec(node, ['sh', '-euc', copy])
+}
 
 export async function runningCheckout(node: string, words: readonly string[]): Promise<RunningCheckout> {
   const script = `cd; echo $$ > ${PID_PATH}; exec mojabox dev "$@"`
@@ -54,15 +65,22 @@ export async function runningCheckout(node: string, words: readonly string[]): P
   }
 }
 
-/** Puts a line into a source that says so when it runs. @returns seconds until the service ran it */
-export async function edit(node: string, path: string, running: RunningCheckout): Promise<number> {
+/** By the node's clock, milliseconds. */
+export interface Edit {
+  savedAtMs: number
+  ranAtMs: number
+}
+
+/** Puts a line into a source of central-ledger's checkout that says so when it runs; waits until it has. */
+export async function edit(node: string, running: RunningCheckout): Promise<Edit> {
   const mark = `edited-${Date.now()}`
-  const startedAt = performance.now()
-  await nodeExec(node, ['sed', '-i', `1i console.log("${mark}")`, path])
+  const save = ['sh', '-euc', 'sed -i "$1" "$2"; date +%s%3N', 'sh', `1i console.log("${mark}")`, LEDGER_SOURCE]
+  const { stdout: savedAt } = await nodeExec(node, save)
   await running.saw(`| ${mark}`)
-  const seconds = (performance.now() - startedAt) / 1000
-  process.stdout.write(`  edit to running: ${seconds.toFixed(2)} s\n`)
-  return seconds
+  // When it was written, not when it was told here: after a restart logs are looked for once a second.
+  const find = 'docker logs --timestamps --tail 1000 mojabox-central-ledger-1 | grep -m 1 "$1"'
+  const { stdout: line } = await nodeExec(node, ['sh', '-euc', find, 'sh', mark])
+  return { savedAtMs: Number(savedAt), ranAtMs: Date.parse(line.split(' ')[0] ?? '') }
 }
 
 interface Health {

@@ -1,9 +1,9 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ensurePackages } from '../../lab/packages.ts'
-import { run } from '../../lab/process.ts'
-import { waitFor } from '../../lab/wait.ts'
+import { ensurePackages } from './packages.ts'
+import { run } from './process.ts'
+import { waitFor } from './wait.ts'
 
 export interface TerminalOptions {
   columns?: number
