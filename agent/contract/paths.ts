@@ -12,6 +12,8 @@ export const NODE_PATHS = {
   node: '/var/lib/mojabox/node.json',
   run: '/run/mojabox',
   engineSocket: '/run/mojabox/engine.sock',
+  /** What the agent may read of the secrets; in memory, gone when it ends. */
+  agentSecrets: '/run/mojabox-agent/secrets',
   agentSocket: '/run/mojabox-agent/agent.sock',
   agentUnit: '/etc/systemd/system/mojabox-agent.service',
 } as const

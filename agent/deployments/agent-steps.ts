@@ -44,7 +44,7 @@ export function planAgent(order: WorkOrder, bundle: BundleManifest, secrets: Ite
 /**
  * Least privilege: no root, no capabilities, nothing writable but its reports. It may talk to the Docker socket,
  * which it needs to see the containers (and which is why it does nothing a request could steer). What secrets it may
- * read, systemd hands it: their folder is root's.
+ * read are handed to it as it starts: their folder is root's.
  */
 const agentUnit = (secrets: Iterable<string>) => `[Unit]
 Description=mojabox agent: keeps proving that the hub works
@@ -54,13 +54,13 @@ Wants=docker.service
 [Service]
 ExecStart=${NODE_PATHS.executable} agent
 ExecStartPre=+/usr/bin/install -d -m 0755 -o ${AGENT_USER} -g ${AGENT_USER} ${NODE_PATHS.reports}
-User=${AGENT_USER}
+${handOver([...secrets])}User=${AGENT_USER}
 Group=${AGENT_USER}
 SupplementaryGroups=docker
 Restart=always
 RestartSec=2
 RuntimeDirectory=mojabox-agent
-${[...secrets].map((name) => `LoadCredential=${name}:${secretPath(name)}\n`).join('')}UMask=0022
+UMask=0022
 MemoryMax=512M
 TasksMax=128
 NoNewPrivileges=yes
@@ -90,3 +90,10 @@ SystemCallErrorNumber=EPERM
 [Install]
 WantedBy=multi-user.target
 `
+
+/** Not by LoadCredential=: on a host that is itself a container systemd sets that up, and the agent finds nothing. */
+function handOver(secrets: readonly string[]): string {
+  if (secrets.length === 0) return ''
+  const paths = secrets.map(secretPath).join(' ')
+  return `ExecStartPre=+/usr/bin/install -D -m 0400 -o ${AGENT_USER} -g ${AGENT_USER} -t ${NODE_PATHS.agentSecrets} ${paths}\n`
+}

@@ -21,6 +21,9 @@ export interface LogRequest {
 
 /** A service that is made anew (an install, `mojabox dev`) has a new container: it is looked for this often. */
 const LOOK_EVERY_MS = 1000
+/** One that has just ended is most often started again at once. */
+const LOOK_SOON_MS = 150
+const SOON_MS = 3000
 
 /**
  * What the services wrote, by time; then, when asked, what they go on to write until the signal fires.
@@ -49,14 +52,23 @@ export async function readLogs(
   if (!request.follow) return
 
   const followed = new Set<string>()
+  let endedAtMs = Number.NEGATIVE_INFINITY
+  let ended = new AbortController()
   while (!signal.aborted) {
     for (const service of await chooseServices(run, request.services).catch(() => [])) {
       if (service.state !== 'running' || followed.has(service.id)) continue
       followed.add(service.id)
       const last = told.get(service.id)
-      void follow(service, last ?? begun, say, signal).finally(() => followed.delete(service.id))
+      void follow(service, last ?? begun, say, signal).finally(() => {
+        followed.delete(service.id)
+        endedAtMs = performance.now()
+        ended.abort()
+      })
     }
-    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => {})
+    const isSoon = performance.now() - endedAtMs < SOON_MS
+    const woken = AbortSignal.any([signal, ended.signal])
+    await delay(isSoon ? LOOK_SOON_MS : LOOK_EVERY_MS, undefined, { signal: woken }).catch(() => {})
+    ended = new AbortController()
   }
 }
 

@@ -74,7 +74,7 @@ async function filesOf({ collections, inputs, environment }: ToolkitOrder): Prom
 function clientArgv(folder: string, { inputs, labels }: ToolkitOrder): string[] {
   return [
     ...['run', '--rm', '--name', CLIENT, '--pull', 'never', '--init', '--network', PROJECT],
-    ...['--volume', `${folder}:${MOUNT}`, CLIENT_IMAGE, 'npm', 'run', 'cli', '--', '--base-url', TOOLKIT.url],
+    ...['--volume', `${folder}:${MOUNT}`, CLIENT_IMAGE, 'node', 'src/client.js', '--base-url', TOOLKIT.url],
     ...['--input-files', inputs.map((input) => `${MOUNT}/collections/${input}`).join(',')],
     ...['--environment-file', `${MOUNT}/environment.json`],
     ...(labels === '' ? [] : ['--labels', labels]),

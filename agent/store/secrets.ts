@@ -32,14 +32,10 @@ export async function secretValue(name: string): Promise<string | undefined> {
   return readFile(secretPath(name), 'utf8')
 }
 
-/**
- * For whoever may be the agent, which is no root: systemd hands it what it may read (`LoadCredential=`, systemd.exec(5)).
- * Undefined where there is none.
- */
+/** For whoever may be the agent, which is no root: its unit hands it what it may read. Undefined where there is none. */
 export async function handedSecret(name: string): Promise<string | undefined> {
-  const handed = process.env.CREDENTIALS_DIRECTORY
-  if (handed === undefined) return secretValue(name)
-  return readFile(join(handed, name), 'utf8').catch(() => undefined)
+  if (process.getuid?.() === 0) return secretValue(name)
+  return readFile(join(NODE_PATHS.agentSecrets, name), 'utf8').catch(() => undefined)
 }
 
 /** Replaces `{{secret:NAME}}` by what this node keeps under that name. @throws when it keeps none */

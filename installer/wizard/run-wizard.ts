@@ -65,7 +65,7 @@ export async function runWizard(io: Io, commands: readonly string[]): Promise<vo
       say([`${DEFAULT_SITE_FILE} is written, nothing is installed. Type next:`, INSTALL])
     } else say(['Stopped; nothing is changed. `mojabox` goes on with your answers.'])
   } catch (error) {
-    if (!deeds.written) throw withAnswersKept(error, folder)
+    if (!deeds.written) throw (await recallAnswers(folder)) ? withAnswersKept(error, folder) : error
     if (deeds.kept) say([keptWords(deeds.kept)])
     say([`${DEFAULT_SITE_FILE} is written. To go on from here:`, INSTALL])
     throw error

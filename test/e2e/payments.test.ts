@@ -36,14 +36,6 @@ describe('payments', () => {
     expect(levels.at(-1)?.cases.map(({ id }) => id)).toEqual(
       expect.arrayContaining(['transfer:discovery', 'transfer:agreement', 'transfer:transfer', 'transfer:timeout']),
     )
-    balances = await balancesOn(host.name)
-  })
-
-  test('validate draws it, call by call, and leaves the money where it was', async () => {
-    const ended = await desk.run(['validate', ...flags.filter((flag) => flag !== '--json'), '--level', 'transfer'])
-    expectDone(ended)
-    expect(ended.stderr).toMatch(/POST \/transfers: 202[\s\S]*▶[\s\S]*PUT \/transfers\/[^\n]*: COMMITTED/)
-    expect(await balancesOn(host.name)).toEqual(balances)
   })
 
   test('the agent proves it by itself, and signs with keys that are its own alone', async () => {
@@ -54,11 +46,19 @@ describe('payments', () => {
       { timeoutMs: 120_000, intervalMs: 1_000 },
     )
     expect(report).toMatchObject({ passed: true })
+    balances = await balancesOn(host.name)
     expect(report.levels.map(({ level }: { level: string }) => level)).toContain('transfer')
-    const read = ['runuser', '-u', 'ops', '--', 'sh', '-c', 'cat /run/credentials/mojabox-agent.service/jws-*']
+    const read = ['runuser', '-u', 'ops', '--', 'sh', '-c', `cat ${NODE_PATHS.agentSecrets}/*`]
     await expect(nodeExec(host.name, read)).rejects.toThrow('Permission denied')
     const agents = ['runuser', '-u', 'mojabox', '--', 'sh', '-c', `cat ${NODE_PATHS.secrets}/mysql-password`]
     await expect(nodeExec(host.name, agents)).rejects.toThrow('Permission denied')
+  })
+
+  test('validate draws it, call by call, and leaves the money where it was', async () => {
+    const ended = await desk.run(['validate', ...flags.filter((flag) => flag !== '--json'), '--level', 'transfer'])
+    expectDone(ended)
+    expect(ended.stderr).toMatch(/POST \/transfers: 202[\s\S]*▶[\s\S]*PUT \/transfers\/[^\n]*: COMMITTED/)
+    expect(await balancesOn(host.name)).toEqual(balances)
   })
 
   test('the same install again changes nothing', async () => {

@@ -177,6 +177,14 @@ describe('the wizard', () => {
       expect(screen).not.toContain('❯ Run CI')
     })
 
+    test('Ctrl-C before the first answer keeps nothing and says so of nothing', async () => {
+      const terminal = await wizard()
+      await terminal.asks('Where shall the hub run?')
+      await terminal.press('C-c')
+      expect(await terminal.ended()).toBe(EXIT.interrupted)
+      expect(await terminal.everything()).not.toMatch(/interrupted; the answers are kept|wizard\.json/)
+    })
+
     test('Ctrl-C keeps the answers, for their owner only, and the next run offers them', async () => {
       const first = await wizard()
       await first.choose('On this machine')

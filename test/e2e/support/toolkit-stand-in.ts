@@ -10,7 +10,7 @@ const CLIENT = `
 const fs = require('node:fs'), path = require('node:path')
 const words = process.argv.slice(2)
 const option = (name) => { const at = words.indexOf('--' + name); return at < 0 ? undefined : words[at + 1] }
-if (words[0] !== 'run' || words[1] !== 'cli' || !option('base-url')) process.exit(64)
+if (!option('base-url')) process.exit(64)
 JSON.parse(fs.readFileSync(option('environment-file'), 'utf8')).inputValues.any
 const files = option('input-files').split(',').flatMap((input) => fs.statSync(input).isFile() ? [input]
   : fs.readdirSync(input, { recursive: true }).filter((name) => name.endsWith('.json')).map((name) => path.join(input, name)))
@@ -33,8 +33,8 @@ export async function startToolkitStandIn(node: string): Promise<void> {
   const dockerfile = [
     `FROM ${LEDGER}`,
     'USER root',
-    'COPY client.js /client.js',
-    `RUN printf '#!/bin/sh\\nexec node /client.js "$@"\\n' > /usr/local/bin/npm && chmod 755 /usr/local/bin/npm`,
+    'COPY client.js /opt/app/src/client.js',
+    'RUN chmod 644 /opt/app/src/client.js',
     'USER ml-user',
   ].join('\n')
   await nodeExec(node, ['sh', '-euc', 'mkdir -p /tmp/toolkit; cat > /tmp/toolkit/client.js'], { input: CLIENT })

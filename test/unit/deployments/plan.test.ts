@@ -13,6 +13,7 @@ import type { ComposeParams } from '../../../agent/engine/steps/compose.ts'
 import type { FileParams } from '../../../agent/engine/steps/file.ts'
 import type { FolderParams } from '../../../agent/engine/steps/folder.ts'
 import { handlerOf } from '../../../agent/engine/steps/registry.ts'
+import { secretPath } from '../../../agent/store/secrets.ts'
 import { OciManifest } from '../../../bundles/format/manifest.ts'
 import { orderOf } from '../service/orders.ts'
 import { IMAGES, shippedBundle } from './harness.ts'
@@ -323,13 +324,12 @@ describe('planAgent', () => {
     const handed = (secrets: Iterable<string>) =>
       find<FileParams>(planAgent(orderOf(), bundle.manifest, secrets), 'agent-unit')
         .content.split('\n')
-        .filter((line) => line.startsWith('LoadCredential='))
+        .filter((line) => line.includes(NODE_PATHS.secrets))
     expect(handed([])).toEqual([])
     const deployment = await loadDeployment(bundle, { ...HOST, profile: 'payments' })
+    const paths = ['jws-mojaboxpayer-key', 'jws-mojaboxpayee-key', 'jws-hub-public'].map(secretPath).join(' ')
     expect(handed(validationKeys(deployment.profile).values())).toEqual([
-      `LoadCredential=jws-mojaboxpayer-key:${NODE_PATHS.secrets}/jws-mojaboxpayer-key`,
-      `LoadCredential=jws-mojaboxpayee-key:${NODE_PATHS.secrets}/jws-mojaboxpayee-key`,
-      `LoadCredential=jws-hub-public:${NODE_PATHS.secrets}/jws-hub-public`,
+      `ExecStartPre=+/usr/bin/install -D -m 0400 -o ${AGENT_USER} -g ${AGENT_USER} -t ${NODE_PATHS.agentSecrets} ${paths}`,
     ])
   })
 

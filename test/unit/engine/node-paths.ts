@@ -19,6 +19,7 @@ export function pathsBelow(root = temporaryRoot()) {
       node: join(home, 'node.json'),
       run: join(root, 'run', 'mojabox'),
       engineSocket: join(root, 'run', 'mojabox', 'engine.sock'),
+      agentSecrets: join(root, 'run', 'mojabox-agent', 'secrets'),
       agentSocket: join(root, 'run', 'mojabox-agent', 'agent.sock'),
       agentUnit: join(root, 'etc', 'mojabox-agent.service'),
     },

@@ -1,5 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { NODE_PATHS } from '../../../agent/contract/paths.ts'
@@ -8,7 +7,7 @@ import { handedSecret, keepSecret, secretPath } from '../../../agent/store/secre
 vi.mock('../../../agent/contract/paths.ts', async () => (await import('../engine/node-paths.ts')).pathsBelow())
 
 afterEach(async () => {
-  vi.unstubAllEnvs()
+  vi.restoreAllMocks()
   await rm(NODE_PATHS.root, { recursive: true, force: true })
 })
 
@@ -25,13 +24,12 @@ describe('a secret that validation takes', () => {
     expect(await handedSecret('jws-hub-public')).toBeUndefined()
   })
 
-  it('comes from systemd for the agent, which may not look into that folder', async () => {
-    const handed = await mkdtemp(join(tmpdir(), 'mojabox-credentials-'))
-    vi.stubEnv('CREDENTIALS_DIRECTORY', handed)
+  it('comes from what its unit hands to the agent, which may not look into that folder', async () => {
+    vi.spyOn(process, 'getuid').mockReturnValue(990)
     await keepSecret('jws-hub-public', 'kept')
     expect(await handedSecret('jws-hub-public')).toBeUndefined()
-    await writeFile(join(handed, 'jws-hub-public'), 'handed')
+    await mkdir(NODE_PATHS.agentSecrets, { recursive: true })
+    await writeFile(join(NODE_PATHS.agentSecrets, 'jws-hub-public'), 'handed')
     expect(await handedSecret('jws-hub-public')).toBe('handed')
-    await rm(handed, { recursive: true })
   })
 })
