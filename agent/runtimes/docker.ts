@@ -35,6 +35,12 @@ export async function listImages(signal?: AbortSignal): Promise<DockerImage[]> {
   return images.map((image) => ({ id: image.Id, tags: image.RepoTags ?? [] }))
 }
 
+/** Docker 23 (API 1.42) is the first that takes layers compressed with zstd. */
+export async function readsZstd(signal?: AbortSignal): Promise<boolean> {
+  const { ApiVersion } = JSON.parse(await call('GET', '/version', signal)) as { ApiVersion: string }
+  return Number(ApiVersion.replace(/^1\./, '')) >= 42
+}
+
 /** Pulls `repository:tag`; the daemon retries a cut body by itself. @throws MojaboxError `docker-failed` */
 export async function pullImage(repository: string, tag: string, signal: AbortSignal): Promise<void> {
   const query = new URLSearchParams({ fromImage: repository, tag })

@@ -3,6 +3,7 @@ import { MojaboxError } from '../../bundles/format/error.ts'
 import { type Descriptor, type Digest, MEDIA_TYPES, OciIndex, OciManifest } from '../../bundles/format/manifest.ts'
 import type { StepContext } from '../contract/step.ts'
 import type { MirrorBlob, MirrorContent } from './mirror.ts'
+import { hasZstdLayers, type PlainForm, unpackedFrom, withPlainLayers } from './plain-layers.ts'
 
 /** An image of the bundle, resolved for one architecture. */
 export interface CarriedImage {
@@ -11,6 +12,7 @@ export interface CarriedImage {
   ids: Digest[]
   /** The descriptors the name leads to: the manifest, and before it the index if there is one. */
   manifests: Descriptor[]
+  manifest: OciManifest
   /** Configuration and layers. */
   blobs: Descriptor[]
 }
@@ -50,7 +52,7 @@ async function carriedImage(
   }
   const manifest = OciManifest.parse(await read(chosen.digest))
   const ids = [...new Set([manifest.config.digest, ...manifests.map((entry) => entry.digest)])]
-  return { name, ids, manifests, blobs: [manifest.config, ...manifest.layers] }
+  return { name, ids, manifests, manifest, blobs: [manifest.config, ...manifest.layers] }
 }
 
 /** How long answers that were sent may take to be accounted for. */
@@ -64,8 +66,11 @@ export interface ImageContent extends MirrorContent {
   settle(): Promise<void>
 }
 
-/** What the mirror may hand out while these images are delivered: their manifests, and their blobs as they arrive. */
-export function imageContent(context: StepContext, images: CarriedImage[]): ImageContent {
+/**
+ * What the mirror may hand out while these images are delivered: their manifests, and their blobs as they arrive. To a
+ * runtime that reads no zstd, layers that are sent so are handed out unpacked.
+ */
+export function imageContent(context: StepContext, images: CarriedImage[], { readsZstd = true } = {}): ImageContent {
   const blobs = new Map(images.flatMap((image) => image.blobs.map((blob) => [blob.digest, blob.size] as const)))
   const manifests = new Map<string, Descriptor>()
   for (const image of images) {
@@ -73,22 +78,37 @@ export function imageContent(context: StepContext, images: CarriedImage[]): Imag
     const top = image.manifests[0]
     if (top) manifests.set(image.name, top)
   }
+  const plainForms = new Map<string, PlainForm>()
+  const plainLayers = new Map<Digest, PlainForm['plain'][number]>()
+  for (const { name, manifest } of readsZstd ? [] : images) {
+    if (!hasZstdLayers(manifest)) continue
+    const form = withPlainLayers(manifest)
+    plainForms.set(name, form).set(form.descriptor.digest, form)
+    for (const layer of form.plain) plainLayers.set(layer.handedOut.digest, layer)
+  }
   const { keepBlobs } = context.order.settings
   /** Requests under way, and what the runtime has taken whole at least once. */
   const readers = new Map<Digest, number>()
   const served = new Set<Digest>()
   const failure = new AbortController()
-  return {
+  const content: ImageContent = {
     failed: failure.signal,
     totalBytes: [...blobs.values()].reduce((sum, size) => sum + size, 0),
 
     async manifest(reference) {
+      const plain = plainForms.get(reference)
+      if (plain) return plain
       const descriptor = manifests.get(reference)
       if (!descriptor || !context.bundle) return undefined
       return { descriptor, bytes: await context.bundle.readBlob(descriptor.digest) }
     },
 
     async blob(digest): Promise<MirrorBlob | undefined> {
+      const plain = plainLayers.get(digest)
+      const sent = plain && (await content.blob(plain.sent.digest))
+      if (plain && sent) {
+        return { ...sent, sizeBytes: plain.handedOut.size, read: (offset) => unpackedFrom(sent.read(0), offset) }
+      }
       const sizeBytes = blobs.get(digest)
       if (sizeBytes === undefined) return undefined
       if ((await context.store.sizeOf(digest)) === sizeBytes) {
@@ -117,6 +137,7 @@ export function imageContent(context: StepContext, images: CarriedImage[]): Imag
       for (const digest of served) await context.arrivals.keep(digest, blobs.get(digest) ?? 0)
     },
   }
+  return content
 }
 
 function notCarried(code: string, message: string): MojaboxError {

@@ -12,6 +12,8 @@ export const LockedImage = z.strictObject({
   platforms: z.array(Platform),
   upstream: Pin,
   carried: Pin,
+  /** Their compression, where it is not what the registry has. */
+  layers: z.literal('zstd').optional(),
 })
 export type LockedImage = z.infer<typeof LockedImage>
 

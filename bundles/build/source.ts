@@ -11,6 +11,8 @@ export interface Selection {
   platforms: Platform[]
   /** Undefined: all whose archive is known here. */
   distributions: string[] | undefined
+  /** Compression of images' layers; undefined: as their registry has them. */
+  layers?: 'zstd' | undefined
 }
 
 /** Where things come from on this machine; none of it changes what the bundle says. */

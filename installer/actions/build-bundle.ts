@@ -27,6 +27,7 @@ export interface BuildFlags {
   aptMirror: Record<string, string>
   aptKeyring: Record<string, string>
   testFiles?: string
+  compression?: 'zstd'
   executable: Record<string, string>
   executables: boolean
   packages: boolean
@@ -42,6 +43,7 @@ export async function buildFromSpec(specPath: string, flags: BuildFlags, io: Io)
   const selection = {
     profiles: selectProfiles(loaded.spec, flags.profile),
     platforms: selectPlatforms(loaded.spec, flags.platform),
+    layers: flags.compression,
     distributions: flags.packages ? selectDistributions(loaded.spec, flags.distribution) : [],
   }
   const lock = flags.lock === undefined ? undefined : await readLock(flags.lock)

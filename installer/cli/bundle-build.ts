@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { BuildFlags } from '../actions/build-bundle.ts'
 import { collectNames, collectPairs, positiveInteger } from './bundle-options.ts'
 import type { Io } from './io.ts'
@@ -49,6 +49,12 @@ export function addBundleBuildCommand(bundle: Command, io: Io): void {
       'carry the testing toolkit’s files: a folder with collections, environments, spec_files',
     )
     .option('--executable <platform=path>', 'the mojabox executable of a platform', collectPairs, {})
+    .addOption(
+      new Option(
+        '--compression <how>',
+        'compress layers anew: smaller, quicker to unpack (default: as they are)',
+      ).choices(['zstd']),
+    )
     .option('--no-executables', 'carry no mojabox executables')
     .option('--no-packages', 'carry no packages: for nodes that have Docker already')
     .option('--parallel <number>', 'downloads at a time', positiveInteger, 6)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { NodeSuite } from '../../test/lab/node-image.ts'
 import type { LabNode } from '../../test/lab/nodes.ts'
 import { run } from '../../test/lab/process.ts'
-import { IMAGE_SET_BUNDLE, IMAGE_SET_PROFILE } from './image-set/bundle.ts'
+import { IMAGE_SET_BUNDLES, IMAGE_SET_PROFILE } from './image-set/bundle.ts'
 import { imageSet } from './image-set/image-set.ts'
 import type { Bench, Group } from './measure/bench.ts'
 import { type Figure, figure, median } from './measure/figure.ts'
@@ -16,20 +16,36 @@ import { agentIdle, type BenchNode, DATA_PATH, withDockerNode } from './measure/
 const REPETITIONS = 3
 const RERUNS = 5
 
-/** Eight images onto a node that has Docker but no image: by mojabox, and as one does it by hand. */
+/**
+ * Eight images onto a node that has Docker but no image: by mojabox, with layers as registries have them and compressed
+ * with zstd (`.zstd`), and as one does it by hand; on Docker 26 and on 20.10 (`.d20`).
+ */
 export const delivery: Group = {
   needsLab: true,
   needsImageSet: true,
   async measure(bench) {
-    const bundle = join(bench.folder, 'image-set.tar')
-    await copyFile(IMAGE_SET_BUNDLE, bundle)
-    const ofSet: Bench = { ...bench, bundle, profile: IMAGE_SET_PROFILE }
-    const images = await carriedImages(bundle, imageSet)
+    const ways = [await wayOf(bench, 'gzip', ''), await wayOf(bench, 'zstd', '.zstd')]
     return [
-      ...(await measureSuite(ofSet, images, 'trixie', '')),
-      ...(await measureSuite(ofSet, images, 'bookworm', '.d20')),
+      ...(await measureSuite(bench, ways, 'trixie', '')),
+      ...(await measureSuite(bench, ways, 'bookworm', '.d20')),
     ]
   },
+}
+
+/** One bundle of the images. */
+interface Way {
+  name: string
+  /** Of its figures' ids. */
+  suffix: string
+  bench: Bench
+  images: CarriedImages
+}
+
+async function wayOf(bench: Bench, name: keyof typeof IMAGE_SET_BUNDLES, suffix: string): Promise<Way> {
+  const bundle = join(bench.folder, `image-set-${name}.tar`)
+  await copyFile(IMAGE_SET_BUNDLES[name], bundle)
+  const images = await carriedImages(bundle, imageSet)
+  return { name, suffix, bench: { ...bench, bundle, profile: IMAGE_SET_PROFILE }, images }
 }
 
 interface Delivered {
@@ -38,50 +54,70 @@ interface Delivered {
   disk: DiskUse
 }
 
-/** Both ways in turn, each on a fresh node; the last node is installed to the end, for an install with nothing to do. */
-async function measureSuite(bench: Bench, images: CarriedImages, suite: NodeSuite, suffix: string): Promise<Figure[]> {
-  const byMojabox: Delivered[] = []
+interface Runs {
+  delivered: Delivered[]
+  /** Of the last one, which goes to the end of the install. */
+  installBytes: number
+  reruns: number[]
+}
+
+/** Each way in turn, each on a fresh node. */
+async function measureSuite(bench: Bench, ways: Way[], suite: NodeSuite, suffix: string): Promise<Figure[]> {
   const byHand: number[] = []
+  const byMojabox = ways.map((way) => ({ way, runs: { delivered: [], installBytes: 0, reruns: [] } as Runs }))
+  const tags = ways[0]?.images.tags ?? []
   const loads = [loadText()]
-  let whole = { installBytes: 0, reruns: [] as number[] }
   for (let repetition = 1; repetition <= REPETITIONS; repetition++) {
-    const seconds = await withDockerNode(bench, suite, (node) => deliverByHand(bench, node, images.tags))
+    const seconds = await withDockerNode(bench, suite, (node) => deliverByHand(bench, node, tags))
     byHand.push(seconds)
     bench.say(`${suite} by hand: ${seconds.toFixed(1)} s`)
-    await withDockerNode(bench, suite, async (node) => {
-      const isLast = repetition === REPETITIONS
-      const bytesBefore = receivedBytes(node)
-      const delivered = await deliverByMojabox(bench, node, { toTheEnd: isLast })
-      byMojabox.push(delivered)
-      bench.say(`${suite} by mojabox: ${delivered.seconds.toFixed(1)} s`)
-      if (isLast) whole = { installBytes: receivedBytes(node) - bytesBefore, reruns: await nothingToDo(bench, node) }
-    })
+    for (const { way, runs } of byMojabox) await deliverOnce(way, runs, suite, { isLast: repetition === REPETITIONS })
     loads.push(loadText())
   }
-  const load = `load ${loads.join(', ')}`
-  return figuresOf(byMojabox, byHand, images, whole, load).map((each) => ({ ...each, id: `${each.id}${suffix}` }))
+  const byHandFigure = figure('delivery.byhand_s', median(byHand), 's', { note: texts(byHand) })
+  const figures = byMojabox.flatMap(({ way, runs }) =>
+    figuresOf(runs, median(byHand), way.images, `load ${loads.join(', ')}`).map((each) => ({
+      ...each,
+      id: `${each.id}${way.suffix}`,
+    })),
+  )
+  return [byHandFigure, ...figures].map((each) => ({ ...each, id: `${each.id}${suffix}` }))
+}
+
+async function deliverOnce({ name, bench }: Way, runs: Runs, suite: NodeSuite, { isLast }: { isLast: boolean }) {
+  await withDockerNode(bench, suite, async (node) => {
+    const bytesBefore = receivedBytes(node)
+    const delivered = await deliverByMojabox(bench, node, { toTheEnd: isLast })
+    runs.delivered.push(delivered)
+    bench.say(`${suite} by mojabox, ${name}: ${delivered.seconds.toFixed(1)} s`)
+    if (!isLast) return
+    runs.installBytes = receivedBytes(node) - bytesBefore
+    runs.reruns = await nothingToDo(bench, node)
+  })
 }
 
 function figuresOf(
-  byMojabox: Delivered[],
-  byHand: number[],
+  { delivered, installBytes, reruns }: Runs,
+  byHandSeconds: number,
   { layerBytes }: CarriedImages,
-  { installBytes, reruns }: { installBytes: number; reruns: number[] },
   load: string,
 ): Figure[] {
-  const coldSeconds = median(byMojabox.map(({ seconds }) => seconds))
-  const bytes = median(byMojabox.map((each) => each.receivedBytes))
-  const overFinal = Math.max(...byMojabox.map(({ disk }) => percentOverFinal(disk)))
-  const runs = (values: number[]) => values.map((value) => value.toFixed(1)).join(', ')
+  const seconds = delivered.map((each) => each.seconds)
+  const bytes = median(delivered.map((each) => each.receivedBytes))
+  const overFinal = Math.max(...delivered.map(({ disk }) => percentOverFinal(disk)))
   return [
-    figure('delivery.cold', coldSeconds / median(byHand), 'x by hand', { limit: 0.6, note: load }),
-    figure('delivery.cold_s', coldSeconds, 's', { note: runs(byMojabox.map(({ seconds }) => seconds)) }),
-    figure('delivery.byhand_s', median(byHand), 's', { note: runs(byHand) }),
+    figure('delivery.cold', median(seconds) / byHandSeconds, 'x by hand', { limit: 0.6, note: load }),
+    figure('delivery.cold_s', median(seconds), 's', { note: texts(seconds) }),
     figure('delivery.over_final_pct', overFinal, '% of what it adds', { limit: 5, note: 'the worst of the runs' }),
-    figure('delivery.noop_s', median(reruns), 's', { limit: 3, note: runs(reruns) }),
+    figure('delivery.noop_s', median(reruns), 's', { limit: 3, note: texts(reruns) }),
     figure('wire.ratio', bytes / layerBytes, 'x missing bytes', { note: 'good: up to 1.05' }),
+    figure('wire.mb', bytes / 1e6, 'MB'),
     figure('wire.install_mb', installBytes / 1e6, 'MB', { note: 'the whole install where Docker is there already' }),
   ]
+}
+
+function texts(values: number[]): string {
+  return values.map((value) => value.toFixed(1)).join(', ')
 }
 
 /** The step `images` of an install: its own seconds, what came in meanwhile, and how full the disk was. */

@@ -24,12 +24,18 @@ export async function buildBundle(registry: string): Promise<void> {
 }
 
 /** Builds a bundle for the lab's hosts, with the built executable. */
-export async function buildBundleOf(spec: string, profiles: string[], path: string, registry: string): Promise<void> {
+export async function buildBundleOf(
+  spec: string,
+  profiles: string[],
+  path: string,
+  registry: string,
+  more: string[] = [],
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   const from = ['--mirror', `docker.io=${registry}`]
   const selection = ['--platform', 'linux/amd64', '--distribution', 'debian-12,debian-13']
   const command = [EXECUTABLE, 'bundle', 'build', spec, '-o', path]
-  await foreground([...command, ...from, '--profile', profiles.join(','), ...selection])
+  await foreground([...command, ...from, '--profile', profiles.join(','), ...selection, ...more])
 }
 
 /** Runs a command with this terminal; its exit code must be one of `okCodes`. */

@@ -8,6 +8,7 @@ import {
   familiarName,
   listImages,
   pullImage,
+  readsZstd,
   removeImage,
   splitReference,
   tagImage,
@@ -42,7 +43,7 @@ export const images: StepHandler<ImagesParams> = {
     await context.store.prepare()
     await removeMirrorNames(params)
     const wanted = await missing(context, params)
-    const content = imageContent(context, wanted)
+    const content = imageContent(context, wanted, { readsZstd: await readsZstd(context.signal) })
     const mirror = await serveMirror(content)
     const startBytes = context.arrivals.fetchedBytes
     context.arrivals.onBytes = () =>

@@ -8,6 +8,13 @@ import { refuseForeignLayers, unpackedBytes } from './layers.ts'
 import { ociForm } from './oci-form.ts'
 import type { ImageOrigin, RawManifest } from './origin.ts'
 import { choosePlatforms } from './platforms.ts'
+import { zstdForm } from './zstd-form.ts'
+
+/** An image's manifests, and the index over them where it has one. */
+interface Documents {
+  index: RawManifest | undefined
+  manifests: RawManifest[]
+}
 
 /** Brings a locked image into the cache: its manifests, configurations and layers. */
 export async function fetchImage(
@@ -16,8 +23,9 @@ export async function fetchImage(
   context: BuildContext,
 ): Promise<CarriedArtifact> {
   const { name, platforms, carried } = locked
-  const { index, manifests } = await carriedManifests(locked, origin, context)
-  const parts = await Promise.all(manifests.map((raw) => fetchParts(name, raw, origin, context)))
+  const found = await carriedManifests(locked, origin, context)
+  const parts = await Promise.all(found.manifests.map((raw) => fetchParts(name, raw, origin, context)))
+  const { index, manifests } = locked.layers === 'zstd' ? await zstdForms(found, context) : found
   const forms = await putOciForms(index, manifests, context)
   const documents = [...manifests, ...(index === undefined ? [] : [index]), ...forms.all]
   const [platform] = platforms
@@ -28,12 +36,12 @@ export async function fetchImage(
       platform: platforms.length === 1 ? platform : undefined,
       // A node unpacks one platform only.
       unpackedBytes: Math.max(...parts.map((part) => part.unpackedBytes)),
-      descriptor: carried,
+      descriptor: locked.layers === 'zstd' ? topOf(index, manifests) : carried,
       ociForm: forms.top,
     },
     blobs: [
       ...documents.map(({ descriptor }) => carriedBlob(descriptor, true)),
-      ...parts.flatMap((part) => part.blobs.map((descriptor) => carriedBlob(descriptor, false))),
+      ...manifests.flatMap((raw) => blobsOf(name, raw).map((descriptor) => carriedBlob(descriptor, false))),
     ],
   }
 }
@@ -43,7 +51,7 @@ async function carriedManifests(
   { name, platforms, upstream, carried }: LockedImage,
   origin: ImageOrigin,
   context: BuildContext,
-): Promise<{ index: RawManifest | undefined; manifests: RawManifest[] }> {
+): Promise<Documents> {
   const top = await manifestOf(upstream, origin, context)
   if (!isIndex(upstream)) return { index: undefined, manifests: [top] }
   const chosen = choosePlatforms(name, top, platforms)
@@ -55,20 +63,41 @@ async function carriedManifests(
   return { index, manifests: await Promise.all(descriptors.map((entry) => manifestOf(entry, origin, context))) }
 }
 
+/** The same with layers compressed by zstd, in the cache. */
+async function zstdForms({ index, manifests }: Documents, context: BuildContext): Promise<Documents> {
+  const formed = await Promise.all(manifests.map((raw) => zstdForm(raw, context)))
+  const replaced = new Map(manifests.map(({ descriptor }, at) => [descriptor.digest, formed[at]?.descriptor]))
+  const formedIndex = index && ociForm(index, replaced)
+  for (const { bytes } of [...formed, ...(formedIndex ? [formedIndex] : [])]) await context.cache.put(bytes)
+  return { index: formedIndex, manifests: formed }
+}
+
+function topOf(index: RawManifest | undefined, manifests: RawManifest[]): Descriptor {
+  const top = index ?? manifests[0]
+  if (top === undefined) throw new Error('an image without manifests')
+  return top.descriptor
+}
+
+/** Configuration and layers, each once. */
+function blobsOf(name: string, { bytes }: RawManifest): Descriptor[] {
+  const { config, layers } = parseManifest(name, bytes)
+  return [...new Map([config, ...layers].map((blob) => [blob.digest, blob])).values()]
+}
+
 /** Brings what one manifest names. */
 async function fetchParts(
   name: string,
-  { bytes }: RawManifest,
+  raw: RawManifest,
   origin: ImageOrigin,
   context: BuildContext,
-): Promise<{ blobs: Descriptor[]; unpackedBytes: number }> {
+): Promise<{ unpackedBytes: number }> {
   const { cache, limit, progress, signal } = context
-  const manifest = parseManifest(name, bytes)
+  const manifest = parseManifest(name, raw.bytes)
   refuseForeignLayers(name, manifest)
-  const blobs = [...new Map([manifest.config, ...manifest.layers].map((blob) => [blob.digest, blob])).values()]
+  const blobs = blobsOf(name, raw)
   for (const { size } of blobs) progress.expect(size)
   await Promise.all(blobs.map((blob) => limit(() => ensureBlob(name, blob, origin, context))))
-  return { blobs, unpackedBytes: await limit(() => unpackedBytes(cache, name, manifest.layers, signal)) }
+  return { unpackedBytes: await limit(() => unpackedBytes(cache, name, manifest.layers, signal)) }
 }
 
 /** Brings one blob of an image into the cache. */

@@ -16,7 +16,10 @@ const TYPES: Readonly<Record<string, string>> = {
  * A manifest or index in OCI form: the same content under OCI's names. `replaced` has the OCI forms of an index's
  * manifests by their own digest. Undefined when nothing of it is Docker's.
  */
-export function ociForm({ bytes }: RawManifest, replaced: ReadonlyMap<string, Descriptor>): RawManifest | undefined {
+export function ociForm(
+  { bytes }: RawManifest,
+  replaced: ReadonlyMap<string, Descriptor | undefined>,
+): RawManifest | undefined {
   const json = JSON.parse(bytes.toString('utf8'))
   const rename = <T extends { mediaType: string; digest: string }>(descriptor: T): T => ({
     ...descriptor,

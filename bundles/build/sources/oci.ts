@@ -67,7 +67,8 @@ async function resolveImage(name: string, context: BuildContext): Promise<Locked
   const origin = originOf(name, context)
   const top = await origin.top()
   await context.cache.put(top.bytes)
-  const base = { source: 'oci' as const, name, platforms, upstream: pin(top.descriptor) }
+  const { layers } = context.selection
+  const base = { source: 'oci' as const, name, platforms, upstream: pin(top.descriptor), ...(layers && { layers }) }
   if (isIndex(top.descriptor)) {
     const chosen = choosePlatforms(name, top, platforms)
     return { ...base, carried: pin(chosen.kind === 'index' ? chosen.index.descriptor : chosen.descriptor) }

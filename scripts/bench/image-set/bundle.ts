@@ -8,7 +8,11 @@ import { imageSet } from './image-set.ts'
 /** The profile with the eight images; one of them runs, as a hub without services is never up. */
 export const IMAGE_SET_PROFILE = 'image-set'
 
-export const IMAGE_SET_BUNDLE = cachePath('bundle', 'image-set.tar')
+/** Layers as the registry has them, and compressed with zstd. */
+export const IMAGE_SET_BUNDLES = {
+  gzip: cachePath('bundle', 'image-set.tar'),
+  zstd: cachePath('bundle', 'image-set-zstd.tar'),
+}
 
 const SERVICES = 'services/image-set.yaml'
 const IDLE = ['sleep', 'infinity']
@@ -16,8 +20,8 @@ const IDLE = ['sleep', 'infinity']
 /** Full references, as the bundle names them. */
 export const imageSetNames = imageSet.map(({ repository, tag }) => `docker.io/${repository}:${tag}`)
 
-/** The harness's own bundle with one profile more: so the command that is timed is the one that users type. */
-export async function buildImageSetBundle(registry: string): Promise<void> {
+/** Both. The harness's own bundle with one profile more: so the command that is timed is the one that users type. */
+export async function buildImageSetBundles(registry: string): Promise<void> {
   const folder = cachePath('image-set-spec')
   await mkdir(folder, { recursive: true })
   await cp(SPEC_FOLDER, folder, { recursive: true, force: true })
@@ -34,7 +38,10 @@ export async function buildImageSetBundle(registry: string): Promise<void> {
     { onDemand: name !== imageSetNames[0], memoryBytes: 0, compose: { image: name, init: true, command: IDLE } },
   ])
   await writeFile(join(folder, SERVICES), stringify(Object.fromEntries(services)))
-  await buildBundleOf(join(folder, 'bundle.yaml'), [IMAGE_SET_PROFILE], IMAGE_SET_BUNDLE, registry)
+  const build = (path: string, more: string[]) =>
+    buildBundleOf(join(folder, 'bundle.yaml'), [IMAGE_SET_PROFILE], path, registry, more)
+  await build(IMAGE_SET_BUNDLES.gzip, [])
+  await build(IMAGE_SET_BUNDLES.zstd, ['--compression', 'zstd'])
 }
 
 function keyOf(name: string): string {

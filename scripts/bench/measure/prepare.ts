@@ -4,7 +4,7 @@
  */
 import { setUpLab } from '../../../test/lab/set-up.ts'
 import { buildBundle, buildExecutables } from '../../lab/artifacts.ts'
-import { buildImageSetBundle } from '../image-set/bundle.ts'
+import { buildImageSetBundles } from '../image-set/bundle.ts'
 import { makeImageSet } from '../image-set/image-set.ts'
 
 async function main(): Promise<void> {
@@ -15,7 +15,7 @@ async function main(): Promise<void> {
   await buildBundle(registry.address)
   if (!process.argv.includes('--image-set')) return
   await makeImageSet(log)
-  await buildImageSetBundle(registry.address)
+  await buildImageSetBundles(registry.address)
 }
 
 main().catch((error: unknown) => {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { zstdDecompressSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readLock } from '../../../bundles/build/lock.ts'
 import { inspectBundle } from '../../../bundles/format/inspect.ts'
-import { ANNOTATIONS, OciIndex } from '../../../bundles/format/manifest.ts'
+import { ANNOTATIONS, OciIndex, OciManifest } from '../../../bundles/format/manifest.ts'
 import { openBundle } from '../../../bundles/format/open.ts'
 import { readArtifactManifest } from '../../../bundles/format/read-artifact.ts'
 import { verifyBundle } from '../../../bundles/format/verify.ts'
@@ -56,6 +57,59 @@ describe('building images', () => {
     const { manifest } = await buildIn(temporaryFolder(), { spec, platforms: ['linux/arm64'], origins: mirrored() })
     expect(manifest.artifacts[0]?.descriptor.digest).toBe(manifests[1]?.digest)
     expect(manifest.artifacts[0]?.platform).toEqual({ architecture: 'arm64', os: 'linux' })
+  })
+
+  it.each([
+    ['in OCI form', OCI],
+    ['in Docker’s form', DOCKER],
+  ])(
+    'compresses the layers of an image %s with zstd when asked to, and leaves its configuration',
+    async (_what, types) => {
+      const image = putImage(registry, ['layer '.repeat(1000)], { types })
+      registry.tag('library/x', '1', image)
+      const folder = temporaryFolder()
+      const spec = specOf({ x: 'docker.io/library/x:1' })
+      const layers = 'zstd' as const
+      const { path, lock } = await buildIn(folder, { spec, layers, origins: mirrored() })
+      const bundle = await openBundle(path)
+      const [artifact] = bundle.manifest.artifacts
+      if (artifact === undefined) throw new Error('no artifact')
+      await verifyBundle(bundle)
+      const upstream = OciManifest.parse(JSON.parse(String(registry.blobs.get(image.digest))))
+      const carried = await readArtifactManifest(bundle, artifact)
+      const [layer] = carried.layers
+      expect(carried.config.digest).toBe(upstream.config.digest)
+      expect(layer?.mediaType).toBe('application/vnd.oci.image.layer.v1.tar+zstd')
+      const plain = zstdDecompressSync(await bytesOf(bundle.read(layer?.digest ?? 'sha256:')))
+      expect(plain.toString()).toBe('layer '.repeat(1000))
+      expect(layer?.annotations).toEqual({
+        [ANNOTATIONS.uncompressedDigest]: `sha256:${createHash('sha256').update(plain).digest('hex')}`,
+        [ANNOTATIONS.uncompressedBytes]: String(plain.length),
+      })
+      expect(bundle.extents.has(upstream.layers[0]?.digest ?? 'sha256:')).toBe(false)
+      await bundle.close()
+      // The lock says so too, and the cache may have lost what was made.
+      const again = await buildIn(folder, { spec, origins: mirrored(), options: { lock } })
+      rmSync(join(folder, 'cache'), { recursive: true })
+      const anew = await buildIn(folder, { spec, origins: mirrored(), options: { lock } })
+      expect([again.manifest.digest, anew.manifest.digest]).toEqual([lock.bundle, lock.bundle])
+    },
+  )
+
+  it('compresses each platform’s layers, under an index of what is carried', async () => {
+    registry.tag('library/x', '1', putMultiPlatformImage(registry, ['amd64', 'arm64']))
+    const spec = specOf({ x: 'docker.io/library/x:1' })
+    const platforms = ['linux/amd64', 'linux/arm64']
+    const { path } = await buildIn(temporaryFolder(), { spec, platforms, layers: 'zstd', origins: mirrored() })
+    const bundle = await openBundle(path)
+    await verifyBundle(bundle)
+    const [artifact] = bundle.manifest.artifacts
+    if (artifact === undefined) throw new Error('no artifact')
+    for (const architecture of ['amd64', 'arm64']) {
+      const manifest = await readArtifactManifest(bundle, artifact, { os: 'linux', architecture })
+      expect(manifest.layers.map(({ mediaType }) => mediaType)).toEqual(['application/vnd.oci.image.layer.v1.tar+zstd'])
+    }
+    await bundle.close()
   })
 
   it('carries several platforms under a pruned index, and no blobs of others', async () => {
@@ -328,4 +382,10 @@ async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of stream) chunks.push(chunk)
   return Buffer.concat(chunks).toString()
+}
+
+async function bytesOf(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return Buffer.concat(chunks)
 }

@@ -13,6 +13,7 @@ export interface BuildIn {
   platforms?: string[]
   profiles?: string[]
   distributions?: string[]
+  layers?: 'zstd'
   options?: Partial<BuildOptions>
   notes?: string[]
 }
@@ -31,6 +32,7 @@ export async function buildIn(folder: string, wanted: BuildIn): Promise<BuildRes
         profiles: selectProfiles(spec, wanted.profiles ?? []),
         platforms: selectPlatforms(spec, wanted.platforms ?? []),
         distributions: wanted.distributions,
+        layers: wanted.layers,
       },
       origins: { ...NO_ORIGINS, ...wanted.origins },
       lock: undefined,

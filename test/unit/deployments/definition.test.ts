@@ -30,6 +30,18 @@ describe('the definition that is shipped', () => {
     expect([...new Set(wanted)].sort()).toEqual(made.sort())
   })
 
+  it('lays the hub’s key beside every configuration that names it: a service that lacks it does not start', () => {
+    const key = definition.configs.find(({ file }) => file === 'config/jws-hub-key.pem')
+    const naming = definition.configs.filter(({ file }) => readShipped(file).includes(key?.target ?? '-'))
+    expect(naming.length).toBe(3)
+    for (const { file, services } of naming) {
+      expect(
+        services.filter((service) => !key?.services.includes(service)),
+        file,
+      ).toEqual([])
+    }
+  })
+
   it('gives a certificate for each host that is spoken to by TLS', () => {
     const hosts = Object.values(definition.certificates).flatMap((certificate) => certificate.hosts)
     const adapters = services.filter(([, { compose }]) => JSON.stringify(compose).includes('IN_SERVER_CERT_PATH'))

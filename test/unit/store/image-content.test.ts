@@ -1,12 +1,14 @@
+import { randomBytes } from 'node:crypto'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { zstdCompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { NodeBundle, StepContext } from '../../../agent/contract/step.ts'
 import { Arrivals } from '../../../agent/store/arrivals.ts'
 import { carriedImages, imageContent } from '../../../agent/store/image-content.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
-import { type Artifact, type Digest, MEDIA_TYPES } from '../../../bundles/format/manifest.ts'
+import { ANNOTATIONS, type Artifact, type Digest, MEDIA_TYPES, OciManifest } from '../../../bundles/format/manifest.ts'
 import { orderOf } from '../service/orders.ts'
 import { FakeDesk, gate } from './fake-desk.ts'
 import { addImage, addIndex, bundleOf, imageArtifact } from './image.ts'
@@ -84,6 +86,32 @@ async function contentOf(settings: { keepBlobs?: boolean } = {}) {
   return { desk, store, context, images, content: imageContent(context, images) }
 }
 
+/** An image with one layer, compressed with zstd as `bundle build` does it; or with something else in its place. */
+async function contentOfZstd(tar: Buffer, packed: Buffer = zstdCompressSync(tar)) {
+  const desk = new FakeDesk()
+  const store = await temporaryStore()
+  const layer = {
+    mediaType: 'application/vnd.oci.image.layer.v1.tar+zstd',
+    digest: desk.add(packed),
+    size: packed.length,
+    annotations: {
+      [ANNOTATIONS.uncompressedDigest]: digestOf(tar),
+      [ANNOTATIONS.uncompressedBytes]: String(tar.length),
+    },
+  }
+  const config = { mediaType: 'application/vnd.oci.image.config.v1+json', ...desk.addJson({}) }
+  const manifest = desk.addJson({ schemaVersion: 2, mediaType: MEDIA_TYPES.manifest, config, layers: [layer] })
+  const artifact = imageArtifact('docker.io/a/packed:1', { mediaType: MEDIA_TYPES.manifest, ...manifest })
+  const context = {
+    order: orderOf(),
+    bundle: bundleFrom(desk, [artifact]),
+    store,
+    arrivals: new Arrivals(store, desk.fetch, new AbortController().signal),
+  } as StepContext
+  const images = await carriedImages(context, ['docker.io/a/packed:1'], 'amd64')
+  return { desk, context, images, content: imageContent(context, images) }
+}
+
 type Content = Awaited<ReturnType<typeof contentOf>>['content']
 
 async function served(content: Content, digest: Digest, offset = 0): Promise<string> {
@@ -106,6 +134,43 @@ describe('imageContent', () => {
     }
     expect(await content.manifest('docker.io/a/three:1')).toBeUndefined()
     expect(await content.manifest(digestOf('else'))).toBeUndefined()
+  })
+
+  it('hands a layer that is sent as zstd to a runtime that reads none as the tar it unpacks to', async () => {
+    const tar = randomBytes(300_000)
+    const { content, context, images, desk } = await contentOfZstd(tar)
+    const old = imageContent(context, images, { readsZstd: false })
+    const offered = await old.manifest('docker.io/a/packed:1')
+    const manifest = OciManifest.parse(JSON.parse(String(offered?.bytes)))
+    expect(digestOf(offered?.bytes ?? '')).toBe(offered?.descriptor.digest)
+    expect(await old.manifest(offered?.descriptor.digest ?? '')).toEqual(offered)
+    expect(manifest.config).toEqual(images[0]?.manifest.config)
+    const [layer] = manifest.layers
+    expect(layer).toEqual({
+      mediaType: 'application/vnd.oci.image.layer.v1.tar',
+      digest: digestOf(tar),
+      size: tar.length,
+    })
+    expect(old.totalBytes).toBe(content.totalBytes)
+    for (const offset of [0, 1, 150_000, tar.length - 1]) {
+      const blob = await old.blob(digestOf(tar))
+      const pieces: Buffer[] = []
+      for await (const piece of blob?.read(offset) ?? []) pieces.push(piece)
+      expect(Buffer.concat(pieces).equals(tar.subarray(offset))).toBe(true)
+    }
+    expect(desk.asked.length).toBe(1)
+    expect((await content.manifest('docker.io/a/packed:1'))?.descriptor).toEqual(images[0]?.manifests[0])
+  })
+
+  it('tells a reader of the tar when what is sent is damaged, rather than ending early', async () => {
+    const { context, images } = await contentOfZstd(randomBytes(300_000), Buffer.from('not zstd at all'))
+    const [layer] = images[0]?.manifest.layers ?? []
+    const old = imageContent(context, images, { readsZstd: false })
+    const blob = await old.blob(layer?.annotations?.[ANNOTATIONS.uncompressedDigest] as Digest)
+    const read = async () => {
+      for await (const _ of blob?.read(0) ?? []);
+    }
+    await expect(read()).rejects.toThrow()
   })
 
   it('counts a layer that two images share once', async () => {

@@ -1,0 +1,58 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createZstdDecompress } from 'node:zlib'
+import { digestOf } from '../../bundles/format/digest.ts'
+import { jsonBytes } from '../../bundles/format/json-bytes.ts'
+import { ANNOTATIONS, type Descriptor, Digest, MEDIA_TYPES, type OciManifest } from '../../bundles/format/manifest.ts'
+
+const ZSTD = /\+zstd$/
+
+export function hasZstdLayers({ layers }: OciManifest): boolean {
+  return layers.some(({ mediaType }) => ZSTD.test(mediaType))
+}
+
+/** An image whose layers are handed out unpacked. */
+export interface PlainForm {
+  descriptor: Descriptor
+  bytes: Buffer
+  /** Of each layer that is sent compressed: that one, and the one it is handed out as. */
+  plain: { sent: Descriptor; handedOut: Descriptor }[]
+}
+
+/**
+ * An image for a runtime that reads no zstd (Docker before 23): its layers as the tars that they unpack to, as
+ * `bundle build` noted them. The image's ID is the same, for in Docker's own store it is the configuration's digest.
+ */
+export function withPlainLayers(manifest: OciManifest): PlainForm {
+  const plain = manifest.layers
+    .filter(({ mediaType }) => ZSTD.test(mediaType))
+    .map((sent) => ({ sent, handedOut: plainOf(sent) }))
+  const layers = manifest.layers.map((layer) => plain.find(({ sent }) => sent === layer)?.handedOut ?? layer)
+  const bytes = jsonBytes({ ...manifest, layers })
+  return { descriptor: { mediaType: MEDIA_TYPES.manifest, digest: digestOf(bytes), size: bytes.length }, bytes, plain }
+}
+
+function plainOf({ mediaType, annotations = {} }: Descriptor): Descriptor {
+  return {
+    mediaType: mediaType.replace(ZSTD, ''),
+    digest: Digest.parse(annotations[ANNOTATIONS.uncompressedDigest]),
+    size: Number(annotations[ANNOTATIONS.uncompressedBytes]),
+  }
+}
+
+/** What a zstd stream unpacks to, from `offsetBytes` on: what is before is unpacked and dropped. */
+export async function* unpackedFrom(packed: AsyncIterable<Buffer>, offsetBytes: number): AsyncGenerator<Buffer> {
+  const unpack = createZstdDecompress()
+  // Its failure is the reader's: the stream ends with it.
+  pipeline(Readable.from(packed, { objectMode: false }), unpack).catch(() => {})
+  let at = 0
+  try {
+    for await (const chunk of unpack as AsyncIterable<Buffer>) {
+      const skip = Math.min(Math.max(offsetBytes - at, 0), chunk.length)
+      at += chunk.length
+      if (skip < chunk.length) yield chunk.subarray(skip)
+    }
+  } finally {
+    unpack.destroy()
+  }
+}
