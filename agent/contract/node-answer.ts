@@ -54,12 +54,11 @@ export type DevelopmentNote = z.infer<typeof DevelopmentNote>
 /** A piece of what the testing toolkit's client says while it runs. */
 export const ToolkitOutput = z.object({ type: z.literal('toolkit-output'), text: z.string() })
 
-/** How it ended: its exit code, and its report (JSON), null when it wrote none. */
-export const ToolkitEnded = z.object({
-  type: z.literal('toolkit-ended'),
-  exitCode: z.number().int(),
-  report: z.string().nullable(),
-})
+/** A piece of its report (JSON), in order: a real one has megabytes, too much for one line. */
+export const ToolkitReport = z.object({ type: z.literal('toolkit-report'), text: z.string() })
+
+/** How it ended. */
+export const ToolkitEnded = z.object({ type: z.literal('toolkit-ended'), exitCode: z.number().int() })
 export type ToolkitEnded = z.infer<typeof ToolkitEnded>
 
 /** A file's path below the collections' folder: it stays below. */
@@ -89,6 +88,7 @@ export const NodeAnswer = z.discriminatedUnion('type', [
   Surroundings,
   DevelopmentNote,
   ToolkitOutput,
+  ToolkitReport,
   ToolkitEnded,
   Failed,
 ])

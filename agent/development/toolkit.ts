@@ -18,6 +18,8 @@ import { listServices, type Service } from './services.ts'
 const TOOLKIT = { service: 'mojaloop-testing-toolkit', url: 'http://mojaloop-testing-toolkit:5050' }
 const CLIENT_IMAGE = 'docker.io/mojaloop/ml-testing-toolkit-client-lib:v1.9.1'
 const CLIENT = `${PROJECT}-toolkit-client`
+/** Of a report, characters: as JSON within JSON it may take six times as many. */
+const PIECE = 32 * 1024
 /** Inside the client's container. */
 const MOUNT = '/mojabox'
 
@@ -54,8 +56,11 @@ export async function runToolkit(
     await Promise.all([hear(child.stdout), hear(child.stderr)])
     const exitCode = await ended
     signal.removeEventListener('abort', stop)
-    const report = await readFile(join(folder, 'reports', 'report.json'), 'utf8').catch(() => null)
-    await tell({ type: 'toolkit-ended', exitCode, report: report === null ? null : redact(report) })
+    const report = redact(await readFile(join(folder, 'reports', 'report.json'), 'utf8').catch(() => ''))
+    for (let at = 0; at < report.length; at += PIECE) {
+      await tell({ type: 'toolkit-report', text: report.slice(at, at + PIECE) })
+    }
+    await tell({ type: 'toolkit-ended', exitCode })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

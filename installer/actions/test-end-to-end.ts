@@ -8,10 +8,11 @@ import {
   noEnvironment,
   parsedJson,
 } from '../../agent/development/collections.ts'
+import { MojaboxError } from '../../bundles/format/error.ts'
 import { CommandEnded } from '../cli/command-ended.ts'
 import type { Io } from '../cli/io.ts'
 import { summaryOf } from '../testing/junit-xml.ts'
-import { completed, type TestRun } from '../testing/results.ts'
+import { completed } from '../testing/results.ts'
 import { parseToolkitReport } from '../testing/toolkit-report.ts'
 import { writeResults } from '../testing/write-results.ts'
 import { askNode } from './ask-node.ts'
@@ -33,18 +34,24 @@ export async function testEndToEnd(wanted: string[], options: E2eOptions, io: Io
   await onOneHost(options, io, async (connection) => {
     const startedAt = new Date()
     let ended: ToolkitEnded | undefined
+    let report = ''
     await askNode(
       connection,
       ['toolkit'],
       (answer) => {
         if (answer.type === 'toolkit-output') io.stdout(answer.text)
+        else if (answer.type === 'toolkit-report') report += answer.text
         else if (answer.type === 'toolkit-ended') ended = answer
       },
       { signal: io.signal, patient: true, input: `${JSON.stringify(order)}\n` },
     )
     io.signal.throwIfAborted()
     if (!ended) throw new Error('the toolkit ended without a word')
-    const run = runOf(`e2e ${order.inputs.join(' ')}`, startedAt, ended)
+    const cases = report === '' ? [] : parseToolkitReport(report)
+    if (report !== '' && cases.length === 0 && ended.exitCode === 0) throw nothingRun(order)
+    const seconds = Math.round(Date.now() - startedAt.getTime()) / 1000
+    const { exitCode } = ended
+    const run = completed({ name: `e2e ${order.inputs.join(' ')}`, startedAt, seconds, exitCode, cases })
     io.stderr(`${summaryOf(run)}\n`)
     const kept = await writeResults(run, options.report ?? []).then(
       () => undefined,
@@ -84,8 +91,14 @@ async function readEnvironment(path: string): Promise<string> {
   return text
 }
 
-function runOf(name: string, startedAt: Date, { exitCode, report }: ToolkitEnded): TestRun {
-  const seconds = Math.round(Date.now() - startedAt.getTime()) / 1000
-  const cases = report === null ? [] : parseToolkitReport(report)
-  return completed({ name, startedAt, seconds, exitCode, cases })
+/** The toolkit calls that a success; who mistyped a label would never know. */
+function nothingRun({ inputs, labels }: ToolkitOrder): MojaboxError {
+  return new MojaboxError({
+    code: 'nothing-run',
+    kind: 'usage',
+    message: 'no test was run',
+    found: `none in ${inputs.join(', ')}${labels === '' ? '' : ` with one of the labels ${labels}`}`,
+    needed: 'at least one assertion',
+    next: labels === '' ? 'mojabox test e2e COLLECTION' : 'mojabox test e2e without --labels, or with others',
+  })
 }

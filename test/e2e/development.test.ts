@@ -221,6 +221,9 @@ describe('developing against a hub', () => {
         const failed = await e2e('--labels', 'fail', '--report', results)
         expect(failed.code, failed.stderr).toBe(1)
         expect(await readFile(join(results, 'report.html'), 'utf8')).toContain('p2p &gt; transfer: commits')
+        const none = { name: 'none', test_cases: [] }
+        await writeFile(join(collections(), 'tests', 'none.json'), JSON.stringify(none))
+        expect(expectRefused(await e2e('tests/none.json'), EXIT.usage)).toMatch(/no test was run/)
         await ownCollections(await readFile(join(collections(), 'tests', 'p2p.json'), 'utf8'))
         const own = await desk.run(['test', 'e2e', ...plain()])
         expect(own.code, own.stderr).toBe(0)

@@ -8,7 +8,6 @@ const CHECKING_SERVICES: Readonly<Record<string, string>> = {
   'ml-api-adapter': 'ml-api-adapter.json',
   'ml-api-adapter-handler-notification': 'ml-api-adapter.json',
   'account-lookup-service': 'account-lookup-service.json',
-  'account-lookup-service-admin': 'account-lookup-service.json',
   'quoting-service': 'quoting-service.json',
   'quoting-service-handler': 'quoting-service.json',
 }
