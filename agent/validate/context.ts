@@ -17,6 +17,8 @@ export interface ValidateTimes {
   fundsMs: number
   /** An answer of a service that DFSPs speak with, and each callback that has to follow. */
   callbackMs: number
+  /** How long services keep the address of a DFSP that has moved: 5 s, as the bundle's configuration has it. */
+  movedMs: number
   /** How long a transfer that is meant to expire may last. */
   expiryMs: number
   /** From then until the hub has noticed: it looks every 15 s. */

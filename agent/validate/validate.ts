@@ -38,6 +38,7 @@ const TIMES: ValidateTimes = {
   settleMs: 15_000,
   fundsMs: 20_000,
   callbackMs: 15_000,
+  movedMs: 6_000,
   expiryMs: 4_000,
   timeoutMs: 40_000,
   lookMs: 250,

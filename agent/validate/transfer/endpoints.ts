@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import pRetry from 'p-retry'
 import { factsOf } from '../../../bundles/format/error.ts'
 import type { Dfsp } from '../fspiop/dfsp.ts'
@@ -19,15 +20,19 @@ const PATHS: Readonly<Record<string, string>> = {
 
 /**
  * Tells central-ledger where the test DFSPs listen now, where it does not know yet; returns how many it had to be told.
+ * Where they listened elsewhere before, it waits until no service calls there any more.
  * @throws MojaboxError `ledger-unreachable`, `ledger-refused`, `ledger-failed`
  */
 export async function registerEndpoints(session: Session): Promise<number> {
   // One after the other: two at a time lock each other out of the ledger's table, as may others that write there.
   const payer = await registerAll(session, session.payer)
-  return payer + (await registerAll(session, session.payee))
+  const payee = await registerAll(session, session.payee)
+  const { times, signal } = session.context
+  if (payer.moved || payee.moved) await delay(times.movedMs, undefined, { signal })
+  return payer.told + payee.told
 }
 
-async function registerAll({ context, callbacks }: Session, { name }: Dfsp): Promise<number> {
+async function registerAll({ context, callbacks }: Session, { name }: Dfsp): Promise<{ told: number; moved: boolean }> {
   const known = await context.ledger.endpoints(name)
   const changed = Object.entries(PATHS)
     .map(([type, path]) => ({ type, value: `${callbacks.url}/${name}${path}` }))
@@ -40,5 +45,5 @@ async function registerAll({ context, callbacks }: Session, { name }: Dfsp): Pro
       shouldRetry: ({ error }) => factsOf(error).code === 'ledger-failed',
     })
   }
-  return changed.length
+  return { told: changed.length, moved: changed.some(({ type }) => known.has(type)) }
 }

@@ -56,7 +56,16 @@ export async function payTheAdapter(hub: HubStack, amount: string): Promise<Paid
     context: {
       signal,
       moved: () => {},
-      times: { healthMs: 0, settleMs: 0, fundsMs: 0, callbackMs: 15_000, expiryMs: 0, timeoutMs: 0, lookMs: 0 },
+      times: {
+        healthMs: 0,
+        settleMs: 0,
+        fundsMs: 0,
+        callbackMs: 15_000,
+        movedMs: 0,
+        expiryMs: 0,
+        timeoutMs: 0,
+        lookMs: 0,
+      },
     },
     callbacks,
     serviceOf: (resource) => {

@@ -26,6 +26,8 @@ interface Received {
 
 /** As much of what DFSPs see of a hub as mojabox uses: lookups, quotes and transfers, with the positions in a FakeLedger. */
 export class FakeSwitch {
+  keepsEndpointsMs = 0
+  private readonly endpoints = new Map<string, { value: string; atMs: number }>()
   readonly requests: Received[] = []
   readonly transfers = new Map<string, Transfer>()
   readonly parties = new Map<string, string>()
@@ -188,10 +190,19 @@ export class FakeSwitch {
     })
   }
 
+  /** As the real ones do, it keeps an address for a while. */
+  private endpointOf(name: string): string {
+    const kept = this.endpoints.get(name)
+    if (kept && performance.now() - kept.atMs < this.keepsEndpointsMs) return kept.value
+    const value = this.ledger.endpoints.get(name) ?? ''
+    this.endpoints.set(name, { value, atMs: performance.now() })
+    return value
+  }
+
   /** To where that DFSP wants it: what the ledger knows of it must agree with the path. */
   private async tell(dfsp: string, kind: string, method: string, path: string, body?: unknown): Promise<void> {
     if (!this.delivers || !this.onMessage(method, path, body)) return
-    const template = this.ledger.endpoints.get(`${dfsp} FSPIOP_CALLBACK_URL_${kind}`) ?? ''
+    const template = this.endpointOf(`${dfsp} FSPIOP_CALLBACK_URL_${kind}`)
     const [, , id = '', number = ''] = path.split('/')
     const url = template
       .replace('{{transferId}}', id)

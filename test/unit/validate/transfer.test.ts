@@ -47,6 +47,11 @@ describe('a hub that is well', () => {
     expect([...hub.ledger.endpoints.values()].every((value) => value.startsWith('http://127.0.0.1:'))).toBe(true)
   })
 
+  it('is given the time to forget where they listened before', async () => {
+    hub.switch.keepsEndpointsMs = 25
+    for (let round = 0; round < 2; round += 1) expect(await statuses()).toEqual(ALL.map((stage) => `${stage} pass`))
+  })
+
   it('is told again where its table was locked, but not for ever', async () => {
     hub.ledger.locks = 2
     expect(await statuses()).toEqual(ALL.map((stage) => `${stage} pass`))
