@@ -109,7 +109,7 @@ const TIMES = {
   settleMs: 60,
   fundsMs: 300,
   callbackMs: 300,
-  movedMs: 30,
+  movedMs: 750,
   expiryMs: 100,
   timeoutMs: 400,
   lookMs: 10,
