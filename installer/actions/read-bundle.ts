@@ -1,16 +1,24 @@
 import { bytesText } from '../../bundles/format/bytes-text.ts'
+import { diffBundles } from '../../bundles/format/diff.ts'
 import { inspectBundle } from '../../bundles/format/inspect.ts'
 import { type OpenBundle, openBundle } from '../../bundles/format/open.ts'
 import { verifyBundle } from '../../bundles/format/verify.ts'
 import type { Io } from '../cli/io.ts'
 import { interruption } from '../fleet/interruption.ts'
 import { bundleTable } from '../render/bundle-table.ts'
+import { diffTable } from '../render/diff-table.ts'
 import { createProgress } from '../render/progress.ts'
 
 /** `mojabox bundle inspect`. @throws MojaboxError kind bundle */
 export async function showBundle(path: string, options: { json?: true }, io: Io): Promise<void> {
   const inspected = await withBundle(path, inspectBundle)
   io.stdout(options.json ? `${JSON.stringify(inspected, undefined, 2)}\n` : bundleTable(inspected))
+}
+
+/** `mojabox bundle diff`. @throws MojaboxError kind bundle */
+export async function showDiff(pathA: string, pathB: string, options: { json?: true }, io: Io): Promise<void> {
+  const diff = await withBundle(pathA, (a) => withBundle(pathB, (b) => diffBundles(a, b)))
+  io.stdout(options.json ? `${JSON.stringify(diff, undefined, 2)}\n` : diffTable(diff))
 }
 
 /** `mojabox bundle verify`. @throws MojaboxError kind bundle, naming the artifact that is damaged */

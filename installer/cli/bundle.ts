@@ -1,12 +1,13 @@
 import type { Command } from 'commander'
 import { addBundleBuildCommand } from './bundle-build.ts'
+import { addBundleDiffCommand } from './bundle-diff.ts'
 import type { Io } from './io.ts'
 
-/** `mojabox bundle build|inspect|verify`. */
+/** `mojabox bundle build|inspect|verify|diff`. */
 export function addBundleCommand(program: Command, io: Io): void {
   const bundle = program
     .command('bundle')
-    .description('Build, inspect and verify bundles: one file with everything a hub needs.')
+    .description('Build, inspect, verify and compare bundles: one file with everything a hub needs.')
   addBundleBuildCommand(bundle, io)
   bundle
     .command('inspect')
@@ -28,6 +29,7 @@ export function addBundleCommand(program: Command, io: Io): void {
       const { verifyFile } = await import('../actions/read-bundle.ts')
       await verifyFile(path, options, io)
     })
+  addBundleDiffCommand(bundle, io)
 }
 
 const EXAMPLES = {
