@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
-import type { Readable } from 'node:stream'
 import pLimit from 'p-limit'
+import { digestOfStream } from './digest.ts'
 import { MojaboxError } from './error.ts'
 import type { Artifact, Digest } from './manifest.ts'
 import type { OpenBundle } from './open.ts'
@@ -97,20 +96,6 @@ function checkReach(bundle: OpenBundle, reachable: ReachableBlob[]): void {
       next: 'use the bundle as it was built, or build it again',
     })
   }
-}
-
-async function digestOfStream(
-  stream: Readable,
-  signal: AbortSignal,
-  onBytes: (bytes: number) => void,
-): Promise<Digest> {
-  const hash = createHash('sha256')
-  for await (const chunk of stream) {
-    signal.throwIfAborted()
-    hash.update(chunk)
-    onBytes(chunk.length)
-  }
-  return `sha256:${hash.digest('hex')}`
 }
 
 async function checkPadding(bundle: OpenBundle, startBytes: number, sizeBytes: number): Promise<void> {

@@ -42,7 +42,8 @@ export async function verifyFile(path: string, options: { json?: true }, io: Io)
     )
 }
 
-async function withBundle<T>(path: string, task: (bundle: OpenBundle) => Promise<T>): Promise<T> {
+/** Opens a bundle for a task, and closes it after. @throws MojaboxError kind bundle */
+export async function withBundle<T>(path: string, task: (bundle: OpenBundle) => Promise<T>): Promise<T> {
   const bundle = await openBundle(path)
   try {
     return await task(bundle)

@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
 import { addBundleBuildCommand } from './bundle-build.ts'
 import { addBundleDiffCommand } from './bundle-diff.ts'
+import { addBundleSplitCommand } from './bundle-split.ts'
 import type { Io } from './io.ts'
 
-/** `mojabox bundle build|inspect|verify|diff`. */
+/** `mojabox bundle build|inspect|verify|diff|split`. */
 export function addBundleCommand(program: Command, io: Io): void {
   const bundle = program
     .command('bundle')
-    .description('Build, inspect, verify and compare bundles: one file with everything a hub needs.')
+    .description('Build, inspect, verify, compare and split bundles: one file with everything a hub needs.')
   addBundleBuildCommand(bundle, io)
   bundle
     .command('inspect')
@@ -30,6 +31,7 @@ export function addBundleCommand(program: Command, io: Io): void {
       await verifyFile(path, options, io)
     })
   addBundleDiffCommand(bundle, io)
+  addBundleSplitCommand(bundle, io)
 }
 
 const EXAMPLES = {
@@ -41,6 +43,7 @@ Examples:
   verify: `
 Examples:
   mojabox bundle verify /media/usb/hub.tar
+  mojabox bundle verify /media/usb/hub.tar.001
 
 Exit code 0 when every byte is as it was built, 5 when not.`,
 }

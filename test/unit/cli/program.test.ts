@@ -44,6 +44,7 @@ describe('mojabox', () => {
     ['too many words', ['check', 'this', 'and', 'that']],
     ['a missing word', ['bundle', 'inspect']],
     ['one bundle to compare', ['bundle', 'diff', 'one.tar']],
+    ['a size that is none', ['bundle', 'split', 'hub.tar', '--size', 'large']],
     ['a missing option', ['bundle', 'build', 'spec']],
     ['a pair that is none', ['bundle', 'build', 'spec', '-o', 'x', '--mirror', 'nothing']],
     ['a shell that it does not know', ['completion', 'zsh']],
@@ -90,6 +91,7 @@ describe('--help', () => {
     ['bundle', 'inspect'],
     ['bundle', 'verify'],
     ['bundle', 'diff'],
+    ['bundle', 'split'],
   ])('shows examples (%s %s)', async (...words) => {
     const { code, out } = await mojabox(...words.filter(Boolean), '--help')
     expect(code).toBe(0)
