@@ -1,4 +1,5 @@
 import pLimit from 'p-limit'
+import { leftOutOf } from './delta.ts'
 import { digestOfStream } from './digest.ts'
 import { MojaboxError } from './error.ts'
 import type { Artifact, Digest } from './manifest.ts'
@@ -17,16 +18,19 @@ export interface VerifyOptions {
 export interface VerifyResult {
   blobs: number
   bytes: number
+  /** What a delta leaves out; it was not looked at. */
+  leftOut: { blobs: number; bytes: number }
 }
 
 /**
  * Reads every byte of a bundle: each blob against its digest, nothing in it that the manifest does not reach,
- * nothing missing. Stops at the first fault.
+ * nothing missing but what a delta leaves out. Stops at the first fault.
  * @throws MojaboxError `blob-corrupt`, `blob-missing`, `blob-unreachable`, `bundle-corrupt`
  */
 export async function verifyBundle(bundle: OpenBundle, options: VerifyOptions = {}): Promise<VerifyResult> {
   const reachable = await reachableBlobs(bundle.manifest, namingArtifacts(bundle))
-  checkReach(bundle, reachable)
+  const leftOut = leftOutOf(bundle, reachable)
+  checkReach(bundle, reachable, new Set(leftOut))
   const owners = new Map(reachable.map((blob) => [blob.digest, blob.artifacts]))
   const failure = new AbortController()
   const signal = options.signal === undefined ? failure.signal : AbortSignal.any([failure.signal, options.signal])
@@ -53,7 +57,11 @@ export async function verifyBundle(bundle: OpenBundle, options: VerifyOptions = 
   await Promise.allSettled(checks)
   if (failure.signal.aborted) throw failure.signal.reason
   options.signal?.throwIfAborted()
-  return { blobs: bundle.extents.size, bytes: bundle.sizeBytes }
+  return {
+    blobs: bundle.extents.size,
+    bytes: bundle.sizeBytes,
+    leftOut: { blobs: leftOut.length, bytes: leftOut.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) },
+  }
 }
 
 /** Manifests are read before the rest; a damaged one is told with the artifact that it belongs to. */
@@ -70,10 +78,12 @@ function namingArtifacts(bundle: OpenBundle): ReturnType<typeof jsonReader> {
   }
 }
 
-function checkReach(bundle: OpenBundle, reachable: ReachableBlob[]): void {
+function checkReach(bundle: OpenBundle, reachable: ReachableBlob[], leftOut: ReadonlySet<ReachableBlob>): void {
   const known = new Set<Digest>([bundle.manifest.digest])
-  for (const { digest, sizeBytes, artifacts } of reachable) {
+  for (const blob of reachable) {
+    const { digest, sizeBytes, artifacts } = blob
     known.add(digest)
+    if (leftOut.has(blob)) continue
     const found = bundle.extents.get(digest)?.sizeBytes
     if (found === sizeBytes) continue
     throw new MojaboxError({

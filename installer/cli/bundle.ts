@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { VerifyFlags } from '../actions/read-bundle.ts'
 import { addBundleBuildCommand } from './bundle-build.ts'
 import { addBundleDiffCommand } from './bundle-diff.ts'
 import { addBundleSplitCommand } from './bundle-split.ts'
@@ -24,9 +25,10 @@ export function addBundleCommand(program: Command, io: Io): void {
     .command('verify')
     .description('Read every byte of a bundle and check it against its digests.')
     .argument('<file>', 'the bundle')
+    .option('--base <file>', 'of a delta: check that the two are whole together')
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES.verify)
-    .action(async (path: string, options: { json?: true }) => {
+    .action(async (path: string, options: VerifyFlags) => {
       const { verifyFile } = await import('../actions/read-bundle.ts')
       await verifyFile(path, options, io)
     })
@@ -44,6 +46,7 @@ Examples:
 Examples:
   mojabox bundle verify /media/usb/hub.tar
   mojabox bundle verify /media/usb/hub.tar.001
+  mojabox bundle verify delta.tar --base old.tar
 
 Exit code 0 when every byte is as it was built, 5 when not.`,
 }

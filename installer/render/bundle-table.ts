@@ -4,22 +4,35 @@ import { columns } from './columns.ts'
 
 /** What a bundle carries, for a person. */
 export function bundleTable(bundle: InspectedBundle): string {
-  const rows = bundle.artifacts.map(({ kind, name, platform, bytes, sharedBytes, unpackedBytes, digest }) => [
-    kind,
-    name,
-    platform,
-    bytesText(bytes),
-    sharedBytes === 0 ? '' : bytesText(sharedBytes),
-    bytesText(unpackedBytes),
-    digest.slice(0, 'sha256:'.length + 12),
-  ])
+  const isDelta = bundle.base !== undefined
+  const rows = bundle.artifacts.map(
+    ({ kind, name, platform, bytes, sharedBytes, unpackedBytes, leftOutBytes, digest }) => [
+      kind,
+      name,
+      platform,
+      bytesText(bytes),
+      ...(isDelta ? [leftOutBytes === 0 ? '' : bytesText(leftOutBytes)] : []),
+      sharedBytes === 0 ? '' : bytesText(sharedBytes),
+      bytesText(unpackedBytes),
+      digest.slice(0, 'sha256:'.length + 12),
+    ],
+  )
   const lines = [
     `bundle    ${bundle.path}`,
     `digest    ${bundle.digest}`,
     `carries   ${bundle.deployment} ${bundle.version}, profiles ${bundle.profiles.join(', ') || 'none'}`,
     `size      ${bytesText(bundle.bytes)} in ${bundle.blobs} blobs`,
+    ...(isDelta
+      ? [
+          `delta of  ${bundle.base}`,
+          `left out  ${bytesText(bundle.leftOut.bytes)} in ${bundle.leftOut.blobs} blobs, which that one has`,
+        ]
+      : []),
     '',
-    columns(['kind', 'name', 'platform', 'size', 'shared', 'unpacked', 'digest'], rows),
+    columns(
+      ['kind', 'name', 'platform', 'size', ...(isDelta ? ['left out'] : []), 'shared', 'unpacked', 'digest'],
+      rows,
+    ),
   ]
   if (bundle.shared.length > 0) {
     const shared = bundle.shared.map(({ digest, bytes, artifacts }) => [
