@@ -1,9 +1,13 @@
 import { rm, writeFile } from 'node:fs/promises'
 import pLimit from 'p-limit'
+import { mayBeLeftOut } from '../format/delta.ts'
+import { digestOf } from '../format/digest.ts'
 import { MojaboxError } from '../format/error.ts'
 import { encodeBundleManifest, encodeIndexJson } from '../format/index-json.ts'
 import { ARTIFACT_KINDS, type Artifact, type BundleManifest, type Digest } from '../format/manifest.ts'
-import { platformText } from '../format/read-artifact.ts'
+import type { OpenBundle } from '../format/open.ts'
+import { jsonReader, platformText, reachableBlobs } from '../format/read-artifact.ts'
+import { cacheWithBase, refuseAsBase } from './base.ts'
 import type { Cache } from './cache.ts'
 import { diskFull } from './disk-full.ts'
 import type { Http } from './http.ts'
@@ -27,6 +31,8 @@ export interface BuildOptions {
   origins: Origins
   /** Build exactly this; the selection is the lock's then. */
   lock: Lock | undefined
+  /** Build a delta, without what this bundle has. */
+  base: OpenBundle | undefined
   outputPath: string
   /** Where the lock is written; not at all when undefined. */
   lockPath: string | undefined
@@ -45,11 +51,13 @@ export interface BuildResult {
   sizeBytes: number
   manifest: BundleManifest
   lock: Lock
+  /** What a delta leaves out. */
+  leftOut: { blobs: number; bytes: number }
 }
 
 /**
  * Builds a bundle: resolves names to digests (or takes them from a lock), brings every blob into the cache, writes.
- * The same lock gives the same file, byte for byte.
+ * The same lock (and base, for a delta) gives the same file, byte for byte; the lock is that of the whole bundle.
  */
 export async function buildBundle(options: BuildOptions): Promise<BuildResult> {
   const failure = new AbortController()
@@ -66,7 +74,8 @@ export async function buildBundle(options: BuildOptions): Promise<BuildResult> {
 }
 
 async function build(options: BuildOptions, context: BuildContext, tally: Tally): Promise<BuildResult> {
-  const { loaded, lock, outputPath } = options
+  const { loaded, lock, outputPath, base } = options
+  if (base !== undefined) refuseAsBase(base, outputPath)
   await checkWritable(outputPath)
   const locked = lock?.artifacts ?? (await resolveAll(context))
   tally.begin('fetch')
@@ -77,17 +86,34 @@ async function build(options: BuildOptions, context: BuildContext, tally: Tally)
     version: loaded.spec.version,
     profiles: lock?.profiles ?? [...context.selection.profiles].sort(),
   }
-  const manifestBytes = encodeBundleManifest({ ...facts, artifacts })
+  const whole = digestOf(encodeBundleManifest({ ...facts, artifacts }))
+  if (lock !== undefined && lock.bundle !== whole) throw lockDiffers(lock.bundle, whole)
+  const manifestBytes = encodeBundleManifest({ ...facts, artifacts, base: base?.manifest.digest })
   const digest = await context.cache.put(manifestBytes)
-  if (lock !== undefined && lock.bundle !== digest) throw lockDiffers(lock.bundle, digest)
-  const manifest: BundleManifest = { ...facts, digest, artifacts }
-  const blobs = uniqueBlobs(carried, { digest, sizeBytes: manifestBytes.length, isManifest: true })
+  const manifest: BundleManifest = { ...facts, digest, artifacts, base: base?.manifest.digest }
+  const all = uniqueBlobs(carried, { digest, sizeBytes: manifestBytes.length, isManifest: true })
+  const leavable = base === undefined ? undefined : await blobsIn(base, manifest, context.cache)
+  const blobs = all.filter((blob) => !leavable?.has(blob.digest))
   const indexJson = encodeIndexJson(manifest, manifestBytes.length)
-  const written: Lock = { format: 1, ...facts, bundle: digest, artifacts: locked }
+  const written: Lock = { format: 1, ...facts, bundle: whole, artifacts: locked }
   tally.begin('write')
   await write(options.outputPath, context, indexJson, blobs)
   if (options.lockPath !== undefined) await writeLock(options.lockPath, written)
-  return { path: outputPath, sizeBytes: bundleBytes(indexJson, blobs), manifest, lock: written }
+  const leftOut = { blobs: all.length - blobs.length, bytes: sizeOf(all) - sizeOf(blobs) }
+  return { path: outputPath, sizeBytes: bundleBytes(indexJson, blobs), manifest, lock: written, leftOut }
+}
+
+/** What a delta may leave out, as its base has it. */
+async function blobsIn(base: OpenBundle, manifest: BundleManifest, cache: Cache): Promise<Set<Digest>> {
+  const reachable = await reachableBlobs(manifest, jsonReader(cache))
+  const leavable = reachable.filter(
+    (blob) => mayBeLeftOut(blob) && base.extents.get(blob.digest)?.sizeBytes === blob.sizeBytes,
+  )
+  return new Set(leavable.map(({ digest }) => digest))
+}
+
+function sizeOf(blobs: CarriedBlob[]): number {
+  return blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
 }
 
 /** Counts the bytes of one stage at a time. */
@@ -111,7 +137,8 @@ function createTally(onProgress: BuildOptions['onProgress']): Tally {
 }
 
 function contextOf(options: BuildOptions, signal: AbortSignal, tally: Tally): BuildContext {
-  const { loaded, selection, origins, cache, http, credentialsOf, note } = options
+  const { loaded, selection, origins, base, http, credentialsOf, note } = options
+  const cache = base === undefined ? options.cache : cacheWithBase(options.cache, base)
   const limit = pLimit(options.parallel)
   const limited: BuildContext['limit'] = (task) =>
     limit(async () => {
@@ -145,7 +172,7 @@ function uniqueBlobs(carried: CarriedArtifact[], manifest: CarriedBlob): Carried
 
 async function write(path: string, context: BuildContext, indexJson: Buffer, blobs: CarriedBlob[]): Promise<void> {
   const { cache, signal, progress } = context
-  progress.expect(blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))
+  progress.expect(sizeOf(blobs))
   try {
     await writeBundle({ path, indexJson, blobs, from: cache, signal, onBytes: progress.arrived })
   } catch (error) {

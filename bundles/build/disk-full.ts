@@ -1,6 +1,6 @@
 import { MojaboxError } from '../format/error.ts'
 
-/** A write error as one clear message; what is no lack of space or permission stays what it is. */
+/** A write error as one clear message; what is no lack of space, size or permission stays what it is. */
 export function diskFull(error: unknown, path: string): unknown {
   const { code } = error as NodeJS.ErrnoException
   if (code === 'ENOSPC' || code === 'EDQUOT') {
@@ -12,6 +12,19 @@ export function diskFull(error: unknown, path: string): unknown {
         found: code === 'ENOSPC' ? 'a full disk' : 'a full quota',
         needed: 'space for what is written',
         next: 'free some, or choose another disk (-o FILE, and MOJABOX_CACHE for the cache)',
+      },
+      { cause: error },
+    )
+  }
+  if (code === 'EFBIG') {
+    return new MojaboxError(
+      {
+        code: 'file-too-large',
+        kind: 'usage',
+        message: `writing ${path}: its file system takes no file of that size`,
+        found: 'a file system such as FAT, whose files are below 4 GiB',
+        needed: 'room for one large file, or smaller parts',
+        next: 'write elsewhere, then: mojabox bundle split FILE --size 4G -o FOLDER',
       },
       { cause: error },
     )

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { access, constants, type FileHandle, open, rename, rm, stat, statfs } from 'node:fs/promises'
+import { access, constants, type FileHandle, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { BlobSource } from '../format/blob-source.ts'
 import { bytesText } from '../format/bytes-text.ts'
@@ -11,6 +11,7 @@ import { corruptBlob } from '../format/read-artifact.ts'
 import { END_BYTES, encodeHeader, entryBytes, paddingBytes } from '../format/tar-header.ts'
 import { diskFull } from './disk-full.ts'
 import type { CarriedBlob } from './source.ts'
+import { writeWhole } from './write-whole.ts'
 
 export interface WriteOptions {
   path: string
@@ -35,22 +36,13 @@ export function bundleBytes(indexJson: Buffer, blobs: CarriedBlob[]): number {
  */
 export async function writeBundle(options: WriteOptions): Promise<void> {
   const { path, indexJson, blobs } = options
-  const partial = `${path}.partial`
   await checkSpace(path, bundleBytes(indexJson, blobs))
-  const file = await open(partial, 'w').catch((error) => Promise.reject(diskFull(error, path)))
-  try {
+  await writeWhole(path, async (file) => {
     await writeEntry(file, 'oci-layout', OCI_LAYOUT)
     await writeEntry(file, 'index.json', indexJson)
     for (const blob of [...blobs].sort(inBundleOrder)) await writeBlob(file, blob, options)
     await file.writeFile(Buffer.alloc(END_BYTES))
-    await file.sync()
-    await file.close()
-    await rename(partial, path)
-  } catch (error) {
-    await file.close().catch(() => undefined)
-    await rm(partial, { force: true })
-    throw diskFull(error, path)
-  }
+  })
 }
 
 function inBundleOrder(one: CarriedBlob, other: CarriedBlob): number {
@@ -98,8 +90,11 @@ export async function checkWritable(path: string): Promise<void> {
   }
 }
 
-/** A build that cannot end well is better not begun. */
-async function checkSpace(path: string, neededBytes: number): Promise<void> {
+/**
+ * A write that cannot end well is better not begun.
+ * @throws MojaboxError `disk-full`
+ */
+export async function checkSpace(path: string, neededBytes: number): Promise<void> {
   const space = await statfs(dirname(path)).catch(() => undefined)
   if (space === undefined) return
   const freeBytes = space.bavail * space.bsize

@@ -20,6 +20,7 @@ export function encodeBundleManifest(manifest: Omit<BundleManifest, 'digest'>): 
     [ANNOTATIONS.deployment]: manifest.deployment,
     [ANNOTATIONS.version]: manifest.version,
     [ANNOTATIONS.profiles]: manifest.profiles.join(','),
+    ...(manifest.base === undefined ? {} : { [ANNOTATIONS.base]: manifest.base }),
   }
   return jsonBytes({
     schemaVersion: 2,

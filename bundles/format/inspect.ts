@@ -1,3 +1,4 @@
+import { leftOutOf } from './delta.ts'
 import type { ArtifactKind, Digest } from './manifest.ts'
 import type { OpenBundle } from './open.ts'
 import { jsonReader, platformText, type ReachableBlob, reachableBlobs } from './read-artifact.ts'
@@ -9,10 +10,12 @@ export interface InspectedArtifact {
   /** `linux/amd64`, or empty for what fits every platform. */
   platform: string
   digest: Digest
-  /** All its blobs in the bundle. */
+  /** All its blobs. */
   bytes: number
   /** Of these, in layers that other artifacts use too. */
   sharedBytes: number
+  /** Of these, in blobs that a delta leaves out. */
+  leftOutBytes: number
   unpackedBytes: number
 }
 
@@ -22,6 +25,10 @@ export interface InspectedBundle {
   deployment: string
   version: string
   profiles: string[]
+  /** Of a delta: the digest of its base. */
+  base: Digest | undefined
+  /** What a delta leaves out. */
+  leftOut: { blobs: number; bytes: number }
   /** Of the file. */
   bytes: number
   blobs: number
@@ -39,7 +46,8 @@ function isShared({ artifacts, role }: ReachableBlob): boolean {
 export async function inspectBundle(bundle: OpenBundle): Promise<InspectedBundle> {
   const { manifest } = bundle
   const blobs = await reachableBlobs(manifest, jsonReader(bundle))
-  const sum = (numbers: number[]): number => numbers.reduce((total, number) => total + number, 0)
+  const leftOut = new Set(leftOutOf(bundle, blobs))
+  const sum = (counted: ReachableBlob[]): number => counted.reduce((total, { sizeBytes }) => total + sizeBytes, 0)
   const artifacts = manifest.artifacts.map((artifact) => {
     const own = blobs.filter((blob) => blob.artifacts.includes(artifact))
     return {
@@ -47,8 +55,9 @@ export async function inspectBundle(bundle: OpenBundle): Promise<InspectedBundle
       name: artifact.name,
       platform: artifact.platform === undefined ? '' : platformText(artifact.platform),
       digest: artifact.descriptor.digest,
-      bytes: sum(own.map(({ sizeBytes }) => sizeBytes)),
-      sharedBytes: sum(own.filter(isShared).map(({ sizeBytes }) => sizeBytes)),
+      bytes: sum(own),
+      sharedBytes: sum(own.filter(isShared)),
+      leftOutBytes: sum(own.filter((blob) => leftOut.has(blob))),
       unpackedBytes: artifact.unpackedBytes,
     }
   })
@@ -56,13 +65,15 @@ export async function inspectBundle(bundle: OpenBundle): Promise<InspectedBundle
     .filter(isShared)
     .sort((one, other) => other.sizeBytes - one.sizeBytes || (one.digest < other.digest ? -1 : 1))
     .map((blob) => ({ digest: blob.digest, bytes: blob.sizeBytes, artifacts: blob.artifacts.map(artifactText) }))
-  const { digest, deployment, version, profiles } = manifest
+  const { digest, deployment, version, profiles, base } = manifest
   return {
     path: bundle.path,
     digest,
     deployment,
     version,
     profiles,
+    base,
+    leftOut: { blobs: leftOut.size, bytes: sum([...leftOut]) },
     bytes: bundle.sizeBytes,
     blobs: bundle.extents.size,
     artifacts,

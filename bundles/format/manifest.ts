@@ -27,6 +27,8 @@ export const ANNOTATIONS = {
   deployment: 'org.mojabox.deployment',
   /** On the bundle manifest: the deployment's profiles whose images it carries, separated by commas. */
   profiles: 'org.mojabox.profiles',
+  /** On the manifest of a delta: digest of the bundle manifest of its base, which has what it leaves out. */
+  base: 'org.mojabox.base',
   kind: 'org.mojabox.kind',
   name: 'org.mojabox.name',
   /** Bytes the artifact takes once unpacked on a node. */
@@ -109,5 +111,7 @@ export interface BundleManifest {
   version: string
   /** The deployment's profiles whose images are carried. */
   profiles: string[]
+  /** Of a delta: the bundle that has what this one lists and does not carry. */
+  base?: Digest | undefined
   artifacts: Artifact[]
 }

@@ -1,6 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import type { BlobSource } from './blob-source.ts'
+import { type BundleFile, openBundleFile } from './bundle-file.ts'
 import { MojaboxError } from './error.ts'
 import { encodeIndexJson, OCI_LAYOUT } from './index-json.ts'
 import { type BundleManifest, type Digest, OciIndex } from './manifest.ts'
@@ -10,6 +10,8 @@ import { corruptAt, type Extent, readTarIndex, type TarIndex } from './tar-index
 /** A bundle whose structure and manifest are checked; its other blobs are checked by who reads them, or by `verifyBundle`. */
 export interface OpenBundle extends BlobSource {
   readonly path: string
+  /** Where its bytes lie: one file, or the parts that it was split into. */
+  readonly paths: readonly string[]
   /** Of the whole file. */
   readonly sizeBytes: number
   readonly manifest: BundleManifest
@@ -25,34 +27,27 @@ export interface OpenBundle extends BlobSource {
 
 /**
  * Opens a bundle by its headers, `index.json` and manifest: a few kilobytes, however large the file.
- * @throws MojaboxError `bundle-not-found`, `not-a-bundle`, `bundle-truncated`, `bundle-corrupt`
+ * @throws MojaboxError `bundle-not-found`, `not-a-bundle`, `bundle-truncated`, `bundle-corrupt`, `part-missing`, `part-short`
  */
 export async function openBundle(path: string): Promise<OpenBundle> {
-  const file = await openFile(path)
+  const file = await openBundleFile(path)
   try {
-    const stat = await file.stat()
-    if (!stat.isFile()) throw notFound(path, stat.isDirectory() ? 'a directory' : 'not a regular file')
-    const tar = await readTarIndex(file, path, stat.size)
+    const tar = await readTarIndex(file, path)
     const manifest = await readHeads(file, path, tar)
-    return bundleOf(file, path, stat.size, tar, manifest)
+    return bundleOf(file, path, tar, manifest)
   } catch (error) {
     await file.close()
     throw error
   }
 }
 
-function bundleOf(
-  file: FileHandle,
-  path: string,
-  sizeBytes: number,
-  tar: TarIndex,
-  manifest: BundleManifest,
-): OpenBundle {
+function bundleOf(file: BundleFile, path: string, tar: TarIndex, manifest: BundleManifest): OpenBundle {
   const readRange = (start: number, end: number): Readable =>
     Readable.from(chunksOf(file, start, end), { objectMode: false })
   return {
     path,
-    sizeBytes,
+    paths: file.paths,
+    sizeBytes: file.sizeBytes,
     manifest,
     extents: tar.blobs,
     heads: [tar.layout, tar.index],
@@ -69,10 +64,10 @@ function bundleOf(
 
 const CHUNK_BYTES = 256 * 1024
 
-async function* chunksOf(file: FileHandle, startBytes: number, endBytes: number): AsyncGenerator<Buffer> {
+async function* chunksOf(file: BundleFile, startBytes: number, endBytes: number): AsyncGenerator<Buffer> {
   for (let position = startBytes; position < endBytes; ) {
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, endBytes - position))
-    const { bytesRead } = await file.read(chunk, 0, chunk.length, position)
+    const bytesRead = await file.read(chunk, position)
     if (bytesRead === 0) throw new Error(`the file became shorter while it was read, at byte ${position}`)
     position += bytesRead
     yield chunk.subarray(0, bytesRead)
@@ -80,7 +75,7 @@ async function* chunksOf(file: FileHandle, startBytes: number, endBytes: number)
 }
 
 /** Checks `oci-layout`, `index.json` and the bundle manifest against each other. */
-async function readHeads(file: FileHandle, path: string, tar: TarIndex): Promise<BundleManifest> {
+async function readHeads(file: BundleFile, path: string, tar: TarIndex): Promise<BundleManifest> {
   const layout = await readExtent(file, path, tar.layout)
   if (!layout.equals(OCI_LAYOUT))
     throw corruptAt(path, tar.layout.offsetBytes, 'another oci-layout', OCI_LAYOUT.toString())
@@ -126,35 +121,12 @@ function firstDigest(indexBytes: Buffer): Digest | undefined {
   }
 }
 
-async function readExtent(file: FileHandle, path: string, { offsetBytes, sizeBytes }: Extent): Promise<Buffer> {
+async function readExtent(file: BundleFile, path: string, { offsetBytes, sizeBytes }: Extent): Promise<Buffer> {
   if (sizeBytes > SMALL_BLOB_BYTES)
     throw corruptAt(path, offsetBytes, `${sizeBytes} bytes`, `at most ${SMALL_BLOB_BYTES} bytes`)
   const bytes = Buffer.alloc(sizeBytes)
-  await file.read(bytes, 0, sizeBytes, offsetBytes)
+  await file.read(bytes, offsetBytes)
   return bytes
-}
-
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    throw notFound(path, code === 'ENOENT' ? 'no such file' : message, error)
-  }
-}
-
-function notFound(path: string, found: string, cause?: unknown): MojaboxError {
-  return new MojaboxError(
-    {
-      code: 'bundle-not-found',
-      kind: 'bundle',
-      message: `opening ${path}: cannot be read as a bundle`,
-      found,
-      needed: 'a bundle file that this user may read',
-      next: 'name the bundle, or build one: mojabox bundle build SPEC -o FILE',
-    },
-    { cause },
-  )
 }
 
 function missing(path: string, digest: Digest): MojaboxError {

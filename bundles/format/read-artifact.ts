@@ -49,6 +49,7 @@ const BundleIndex = OciIndex.extend({
     [ANNOTATIONS.deployment]: z.string(),
     [ANNOTATIONS.version]: z.string(),
     [ANNOTATIONS.profiles]: z.string(),
+    [ANNOTATIONS.base]: Digest.optional(),
   }),
 })
 
@@ -68,6 +69,7 @@ export function parseBundleManifest(bytes: Uint8Array, digest: Digest): BundleMa
     deployment: annotations[ANNOTATIONS.deployment],
     version: annotations[ANNOTATIONS.version],
     profiles: annotations[ANNOTATIONS.profiles].split(',').filter(Boolean),
+    base: annotations[ANNOTATIONS.base],
     artifacts: manifests.map(artifactOf),
   }
 }

@@ -5,15 +5,16 @@ import { z } from 'zod'
 import { Envelope, keyIdOf, signed, signersOf } from './dsse.ts'
 import { MojaboxError } from './error.ts'
 import { type BundleManifest, Digest } from './manifest.ts'
+import { wholePath } from './parts.ts'
 
 const PAYLOAD_TYPE = 'application/vnd.mojabox.bundle-statement.v1+json'
 
 /** What is signed: the digest of the bundle manifest, which leads to every byte; the rest is for people. */
 const Statement = z.object({ bundle: Digest, deployment: z.string(), version: z.string() })
 
-/** Where a bundle's signatures lie: beside it, so that signing writes no bundle anew. */
+/** Where a bundle's signatures lie: beside it (of parts, beside the first), so that signing writes no bundle anew. */
 export function signaturePath(bundlePath: string): string {
-  return `${bundlePath}.sig`
+  return `${wholePath(bundlePath)}.sig`
 }
 
 /**
@@ -77,7 +78,8 @@ export function requireSignature(
   if (holding.length > 0) return holding
   const theirs = envelope.signatures.map(({ keyid }) => keyid)
   const forged = theirs.some((keyid) => trusted.some((key) => keyIdOf(key) === keyid))
-  if (forged) throw refused('signature-wrong', 'a signature of the bundle does not hold', theirs.join(', '), needed, NEXT_COPY)
+  if (forged)
+    throw refused('signature-wrong', 'a signature of the bundle does not hold', theirs.join(', '), needed, NEXT_COPY)
   throw refused(
     'signer-unknown',
     'nobody who is trusted signed the bundle',

@@ -1,8 +1,9 @@
-import type { FileHandle } from 'node:fs/promises'
+import type { BundleFile } from './bundle-file.ts'
 import { bytesText } from './bytes-text.ts'
 import { isDigest } from './digest.ts'
 import { MojaboxError } from './error.ts'
 import type { Digest } from './manifest.ts'
+import { cutPart } from './parts.ts'
 import { BLOCK_BYTES, decodeHeader, END_BYTES, encodeHeader, entryBytes } from './tar-header.ts'
 
 /** Where content lies in the bundle's file. */
@@ -23,17 +24,18 @@ const FIXED_NAMES = ['oci-layout', 'index.json'] as const
 
 /**
  * Reads a bundle's headers by seeking from one to the next: 512 bytes for each blob, whatever its size.
- * @throws MojaboxError `not-a-bundle`, `bundle-truncated`, `bundle-corrupt`
+ * @throws MojaboxError `not-a-bundle`, `bundle-truncated`, `bundle-corrupt`, `part-missing`, `part-short`
  */
-export async function readTarIndex(file: FileHandle, path: string, fileBytes: number): Promise<TarIndex> {
+export async function readTarIndex(file: BundleFile, path: string): Promise<TarIndex> {
   const fixed: Extent[] = []
   const blobs = new Map<Digest, Extent>()
   const block = Buffer.alloc(BLOCK_BYTES)
+  const fileBytes = file.sizeBytes
   let position = 0
   for (;;) {
     if (position + BLOCK_BYTES > fileBytes)
-      throw position === 0 ? notABundle(path, 'too short for one') : truncated(path, fileBytes, position + END_BYTES)
-    await file.read(block, 0, BLOCK_BYTES, position)
+      throw position === 0 ? notABundle(path, 'too short for one') : truncated(file, path, position + END_BYTES)
+    await file.read(block, position)
     if (block.every((byte) => byte === 0)) break
     const entry = decodeEntry(block, path, position)
     const expected = FIXED_NAMES[fixed.length]
@@ -46,11 +48,11 @@ export async function readTarIndex(file: FileHandle, path: string, fileBytes: nu
     if (expected !== undefined) fixed.push(extent)
     else addBlob(blobs, entry.name, extent, path)
     position += entryBytes(entry.sizeBytes)
-    if (position > fileBytes) throw truncated(path, fileBytes, position + END_BYTES)
+    if (position > fileBytes) throw truncated(file, path, position + END_BYTES)
   }
   const [layout, index] = fixed
   if (layout === undefined || index === undefined) throw notABundle(path, 'an archive without index.json')
-  await checkEnd(file, path, position, fileBytes)
+  await checkEnd(file, path, position)
   return { layout, index, blobs }
 }
 
@@ -81,8 +83,9 @@ function addBlob(blobs: Map<Digest, Extent>, name: string, extent: Extent, path:
   blobs.set(digest, extent)
 }
 
-async function checkEnd(file: FileHandle, path: string, position: number, fileBytes: number): Promise<void> {
-  if (fileBytes < position + END_BYTES) throw truncated(path, fileBytes, position + END_BYTES)
+async function checkEnd(file: BundleFile, path: string, position: number): Promise<void> {
+  const fileBytes = file.sizeBytes
+  if (fileBytes < position + END_BYTES) throw truncated(file, path, position + END_BYTES)
   if (fileBytes > position + END_BYTES) {
     throw corruptAt(
       path,
@@ -92,7 +95,7 @@ async function checkEnd(file: FileHandle, path: string, position: number, fileBy
     )
   }
   const end = Buffer.alloc(END_BYTES)
-  await file.read(end, 0, END_BYTES, position)
+  await file.read(end, position)
   if (end.some((byte) => byte !== 0)) throw corruptAt(path, position, 'bytes in the end mark', 'zeros')
 }
 
@@ -107,7 +110,13 @@ function notABundle(path: string, found: string): MojaboxError {
   })
 }
 
-function truncated(path: string, fileBytes: number, neededBytes: number): MojaboxError {
+function truncated(
+  { paths, sizes, sizeBytes: fileBytes }: BundleFile,
+  path: string,
+  neededBytes: number,
+): MojaboxError {
+  const part = cutPart(paths, sizes)
+  if (part !== undefined) return part
   return new MojaboxError({
     code: 'bundle-truncated',
     kind: 'bundle',

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
-import type { Readable } from 'node:stream'
 import pLimit from 'p-limit'
+import { leftOutOf } from './delta.ts'
+import { digestOfStream } from './digest.ts'
 import { MojaboxError } from './error.ts'
 import type { Artifact, Digest } from './manifest.ts'
 import type { OpenBundle } from './open.ts'
@@ -18,16 +18,19 @@ export interface VerifyOptions {
 export interface VerifyResult {
   blobs: number
   bytes: number
+  /** What a delta leaves out; it was not looked at. */
+  leftOut: { blobs: number; bytes: number }
 }
 
 /**
  * Reads every byte of a bundle: each blob against its digest, nothing in it that the manifest does not reach,
- * nothing missing. Stops at the first fault.
+ * nothing missing but what a delta leaves out. Stops at the first fault.
  * @throws MojaboxError `blob-corrupt`, `blob-missing`, `blob-unreachable`, `bundle-corrupt`
  */
 export async function verifyBundle(bundle: OpenBundle, options: VerifyOptions = {}): Promise<VerifyResult> {
   const reachable = await reachableBlobs(bundle.manifest, namingArtifacts(bundle))
-  checkReach(bundle, reachable)
+  const leftOut = leftOutOf(bundle, reachable)
+  checkReach(bundle, reachable, new Set(leftOut))
   const owners = new Map(reachable.map((blob) => [blob.digest, blob.artifacts]))
   const failure = new AbortController()
   const signal = options.signal === undefined ? failure.signal : AbortSignal.any([failure.signal, options.signal])
@@ -54,7 +57,11 @@ export async function verifyBundle(bundle: OpenBundle, options: VerifyOptions = 
   await Promise.allSettled(checks)
   if (failure.signal.aborted) throw failure.signal.reason
   options.signal?.throwIfAborted()
-  return { blobs: bundle.extents.size, bytes: bundle.sizeBytes }
+  return {
+    blobs: bundle.extents.size,
+    bytes: bundle.sizeBytes,
+    leftOut: { blobs: leftOut.length, bytes: leftOut.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) },
+  }
 }
 
 /** Manifests are read before the rest; a damaged one is told with the artifact that it belongs to. */
@@ -71,10 +78,12 @@ function namingArtifacts(bundle: OpenBundle): ReturnType<typeof jsonReader> {
   }
 }
 
-function checkReach(bundle: OpenBundle, reachable: ReachableBlob[]): void {
+function checkReach(bundle: OpenBundle, reachable: ReachableBlob[], leftOut: ReadonlySet<ReachableBlob>): void {
   const known = new Set<Digest>([bundle.manifest.digest])
-  for (const { digest, sizeBytes, artifacts } of reachable) {
+  for (const blob of reachable) {
+    const { digest, sizeBytes, artifacts } = blob
     known.add(digest)
+    if (leftOut.has(blob)) continue
     const found = bundle.extents.get(digest)?.sizeBytes
     if (found === sizeBytes) continue
     throw new MojaboxError({
@@ -97,20 +106,6 @@ function checkReach(bundle: OpenBundle, reachable: ReachableBlob[]): void {
       next: 'use the bundle as it was built, or build it again',
     })
   }
-}
-
-async function digestOfStream(
-  stream: Readable,
-  signal: AbortSignal,
-  onBytes: (bytes: number) => void,
-): Promise<Digest> {
-  const hash = createHash('sha256')
-  for await (const chunk of stream) {
-    signal.throwIfAborted()
-    hash.update(chunk)
-    onBytes(chunk.length)
-  }
-  return `sha256:${hash.digest('hex')}`
 }
 
 async function checkPadding(bundle: OpenBundle, startBytes: number, sizeBytes: number): Promise<void> {

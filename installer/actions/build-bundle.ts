@@ -10,6 +10,7 @@ import { selectDistributions, selectPlatforms, selectProfiles } from '../../bund
 import type { Origins } from '../../bundles/build/source.ts'
 import { loadSpec } from '../../bundles/build/spec.ts'
 import { bytesText } from '../../bundles/format/bytes-text.ts'
+import { openBundle } from '../../bundles/format/open.ts'
 import type { Io } from '../cli/io.ts'
 import { interruption } from '../fleet/interruption.ts'
 import { createProgress } from '../render/progress.ts'
@@ -18,6 +19,7 @@ import { createProgress } from '../render/progress.ts'
 export interface BuildFlags {
   output: string
   lock?: string
+  base?: string
   profile: string[]
   platform: string[]
   distribution: string[]
@@ -47,6 +49,7 @@ export async function buildFromSpec(specPath: string, flags: BuildFlags, io: Io)
     distributions: flags.packages ? selectDistributions(loaded.spec, flags.distribution) : [],
   }
   const lock = flags.lock === undefined ? undefined : await readLock(flags.lock)
+  const base = flags.base === undefined ? undefined : await openBundle(resolve(flags.base))
   const progress = createProgress(io, STAGES.resolve)
   const http = createHttp()
   const outputPath = resolve(flags.output)
@@ -56,6 +59,7 @@ export async function buildFromSpec(specPath: string, flags: BuildFlags, io: Io)
       selection,
       origins: originsOf(flags),
       lock,
+      base,
       outputPath,
       lockPath: flags.lock === undefined ? `${outputPath}.lock.json` : undefined,
       cache: await openCache(cacheFolder(io.env)),
@@ -70,22 +74,26 @@ export async function buildFromSpec(specPath: string, flags: BuildFlags, io: Io)
       note: (message) => progress.note(`note: ${message}`),
     })
     progress.done()
-    const { sizeBytes, manifest } = result
+    const { sizeBytes, manifest, leftOut } = result
     const seconds = Math.round((performance.now() - startedAt) / 100) / 10
     const artifacts = manifest.artifacts.length
-    if (flags.json)
+    if (flags.json) {
+      const { digest, base } = manifest
+      const told = { path: outputPath, digest, bytes: sizeBytes, artifacts, seconds, ...(base && { base, leftOut }) }
+      io.stdout(`${JSON.stringify(told, undefined, 2)}\n`)
+    } else {
+      const of =
+        manifest.base && `a delta of ${manifest.base}: left out ${bytesText(leftOut.bytes)}, ${leftOut.blobs} blobs\n`
       io.stdout(
-        `${JSON.stringify({ path: outputPath, digest: manifest.digest, bytes: sizeBytes, artifacts, seconds }, undefined, 2)}\n`,
+        `${flags.output}: ${bytesText(sizeBytes)}, ${artifacts} artifacts, in ${seconds} s\ndigest ${manifest.digest}\n${of ?? ''}`,
       )
-    else
-      io.stdout(
-        `${flags.output}: ${bytesText(sizeBytes)}, ${artifacts} artifacts, in ${seconds} s\ndigest ${manifest.digest}\n`,
-      )
+    }
   } catch (error) {
     throw io.signal.aborted ? interruption(io.signal) : error
   } finally {
     progress.done()
     await http.close()
+    await base?.close()
   }
 }
 

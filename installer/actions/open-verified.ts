@@ -15,8 +15,7 @@ import { createProgress } from '../render/progress.ts'
 export async function openVerified(path: string, io: Io): Promise<OpenBundle> {
   const bundle = await openBundle(path)
   try {
-    const { size, mtimeNs, ino } = await stat(path, { bigint: true })
-    const seal = `${bundle.manifest.digest} ${size} ${mtimeNs} ${ino}`
+    const seal = [bundle.manifest.digest, ...(await Promise.all(bundle.paths.map(identityOf)))].join(' ')
     const sealPath = join(cacheFolder(io.env), 'verified', bundle.manifest.digest.replace(':', '-'))
     if ((await readFile(sealPath, 'utf8').catch(() => '')) === seal) return bundle
     const progress = createProgress(io, 'checking the bundle')
@@ -34,6 +33,12 @@ export async function openVerified(path: string, io: Io): Promise<OpenBundle> {
     await bundle.close()
     throw error
   }
+}
+
+/** What changes when a file does. */
+async function identityOf(path: string): Promise<string> {
+  const { size, mtimeNs, ino } = await stat(path, { bigint: true })
+  return `${size} ${mtimeNs} ${ino}`
 }
 
 function cacheFolder(env: NodeJS.ProcessEnv): string {

@@ -22,7 +22,9 @@ export async function makeKey(path: string, io: Io): Promise<void> {
   } finally {
     await file.close()
   }
-  io.stdout(`${path}: keep it secret; it signs\n${publicPath}: give it to sites; they trust it\nkey ${keyIdOf(publicKey)}\n`)
+  io.stdout(
+    `${path}: keep it secret; it signs\n${publicPath}: give it to sites; they trust it\nkey ${keyIdOf(publicKey)}\n`,
+  )
 }
 
 /** `mojabox bundle sign`: every byte is checked first. @throws MojaboxError kind bundle, or `key-invalid` */

@@ -5,14 +5,15 @@ import type { Io } from './io.ts'
 
 const EXAMPLES = `
 A lock with every digest is written beside the bundle (FILE.lock.json); building again from it gives the same bundle,
-byte for byte. Downloads are kept in $MOJABOX_CACHE (~/.cache/mojabox) and go on where an earlier run stopped.
+byte for byte. A delta (--base) carries only what its base lacks; its lock is that of the whole bundle. Downloads are kept in $MOJABOX_CACHE (~/.cache/mojabox) and go on where an earlier run stopped.
 
 Examples:
   mojabox bundle build bundles/core-test-harness/bundle.yaml -o hub.tar
   mojabox bundle build bundles/core-test-harness/bundle.yaml -o hub.tar --profile central-ledger --platform linux/amd64
   mojabox bundle build SPEC -o hub.tar --mirror docker.io=127.0.0.1:5000 --apt-mirror debian=http://mirror.lan/debian
   mojabox bundle build SPEC -o hub.tar --profile testing-toolkit --test-files ~/src/testing-toolkit-test-cases
-  mojabox bundle build SPEC -o same.tar --lock hub.tar.lock.json`
+  mojabox bundle build SPEC -o same.tar --lock hub.tar.lock.json
+  mojabox bundle build SPEC -o delta.tar --base old.tar`
 
 export function addBundleBuildCommand(bundle: Command, io: Io): void {
   bundle
@@ -21,6 +22,7 @@ export function addBundleBuildCommand(bundle: Command, io: Io): void {
     .argument('<spec>', 'bundle.yaml of a deployment, or its folder')
     .requiredOption('-o, --output <file>', 'the bundle to write')
     .option('--lock <file>', 'build exactly what this lock says')
+    .option('--base <file>', 'build a delta: leave out what this bundle has')
     .option('--profile <names>', 'carry the images of these profiles only (default: all)', collectNames, [])
     .option(
       '--platform <platforms>',

@@ -18,3 +18,13 @@ export function positiveInteger(value: string): number {
     throw new InvalidArgumentError('needed: a number from 1 to 64')
   return number
 }
+
+const UNIT_BYTES: Record<string, number> = { '': 1, k: 1e3, m: 1e6, g: 1e9, ki: 2 ** 10, mi: 2 ** 20, gi: 2 ** 30 }
+
+/** Bytes of a size such as `4G` (decimal, as sticks are sold), `3.5G`, `4000Mi` or `4000000000`. */
+export function byteSize(value: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([kmg]?i?)b?$/i.exec(value) ?? []
+  const bytes = Math.floor(Number(number) * (UNIT_BYTES[unit.toLowerCase()] ?? Number.NaN))
+  if (!Number.isSafeInteger(bytes) || bytes < 1) throw new InvalidArgumentError('needed: a size such as 4G or 700M')
+  return bytes
+}

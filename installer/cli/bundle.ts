@@ -1,12 +1,17 @@
 import type { Command } from 'commander'
+import type { VerifyFlags } from '../actions/read-bundle.ts'
 import { addBundleBuildCommand } from './bundle-build.ts'
+import { addBundleDiffCommand } from './bundle-diff.ts'
+import { collectNames } from './bundle-options.ts'
+import { addBundleSignCommands } from './bundle-sign.ts'
+import { addBundleSplitCommand } from './bundle-split.ts'
 import type { Io } from './io.ts'
 
-/** `mojabox bundle build|inspect|verify`. */
+/** `mojabox bundle build|inspect|verify|diff|split|keygen|sign`. */
 export function addBundleCommand(program: Command, io: Io): void {
   const bundle = program
     .command('bundle')
-    .description('Build, inspect and verify bundles: one file with everything a hub needs.')
+    .description('Build, inspect, verify, compare, split and sign bundles: one file with everything a hub needs.')
   addBundleBuildCommand(bundle, io)
   bundle
     .command('inspect')
@@ -22,12 +27,22 @@ export function addBundleCommand(program: Command, io: Io): void {
     .command('verify')
     .description('Read every byte of a bundle and check it against its digests.')
     .argument('<file>', 'the bundle')
+    .option('--base <file>', 'of a delta: check that the two are whole together')
+    .option(
+      '--key <FILE>',
+      'public key that is trusted, again for more: one of them must have signed it',
+      collectNames,
+      [],
+    )
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES.verify)
-    .action(async (path: string, options: { json?: true }) => {
+    .action(async (path: string, options: VerifyFlags) => {
       const { verifyFile } = await import('../actions/read-bundle.ts')
       await verifyFile(path, options, io)
     })
+  addBundleDiffCommand(bundle, io)
+  addBundleSplitCommand(bundle, io)
+  addBundleSignCommands(bundle, io)
 }
 
 const EXAMPLES = {
@@ -39,6 +54,9 @@ Examples:
   verify: `
 Examples:
   mojabox bundle verify /media/usb/hub.tar
+  mojabox bundle verify /media/usb/hub.tar.001
+  mojabox bundle verify delta.tar --base old.tar
+  mojabox bundle verify hub.tar --key release.key.pub
 
-Exit code 0 when every byte is as it was built, 5 when not.`,
+Exit code 0 when every byte is as it was built (and, with --key, signed by one of these), 5 when not.`,
 }

@@ -133,7 +133,8 @@ async function fromBundle(
   const manifest = await readArtifactManifest(bundle, artifact)
   const layer = manifest.layers[0]
   const digest = layer?.annotations?.[ANNOTATIONS.uncompressedDigest] as Digest | undefined
-  if (!layer || !digest) return undefined
+  // A delta may leave it out.
+  if (!layer || !digest || (await bundle.sizeOf(layer.digest)) === undefined) return undefined
   return {
     sha256: digest.slice('sha256:'.length),
     sizeBytes: layer.size,

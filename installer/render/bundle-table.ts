@@ -1,25 +1,38 @@
-import Table from 'cli-table3'
 import { bytesText } from '../../bundles/format/bytes-text.ts'
 import type { InspectedBundle } from '../../bundles/format/inspect.ts'
+import { columns } from './columns.ts'
 
 /** What a bundle carries, for a person. */
 export function bundleTable(bundle: InspectedBundle): string {
-  const rows = bundle.artifacts.map(({ kind, name, platform, bytes, sharedBytes, unpackedBytes, digest }) => [
-    kind,
-    name,
-    platform,
-    bytesText(bytes),
-    sharedBytes === 0 ? '' : bytesText(sharedBytes),
-    bytesText(unpackedBytes),
-    digest.slice(0, 'sha256:'.length + 12),
-  ])
+  const isDelta = bundle.base !== undefined
+  const rows = bundle.artifacts.map(
+    ({ kind, name, platform, bytes, sharedBytes, unpackedBytes, leftOutBytes, digest }) => [
+      kind,
+      name,
+      platform,
+      bytesText(bytes),
+      ...(isDelta ? [leftOutBytes === 0 ? '' : bytesText(leftOutBytes)] : []),
+      sharedBytes === 0 ? '' : bytesText(sharedBytes),
+      bytesText(unpackedBytes),
+      digest.slice(0, 'sha256:'.length + 12),
+    ],
+  )
   const lines = [
     `bundle    ${bundle.path}`,
     `digest    ${bundle.digest}`,
     `carries   ${bundle.deployment} ${bundle.version}, profiles ${bundle.profiles.join(', ') || 'none'}`,
     `size      ${bytesText(bundle.bytes)} in ${bundle.blobs} blobs`,
+    ...(isDelta
+      ? [
+          `delta of  ${bundle.base}`,
+          `left out  ${bytesText(bundle.leftOut.bytes)} in ${bundle.leftOut.blobs} blobs, which that one has`,
+        ]
+      : []),
     '',
-    table(['kind', 'name', 'platform', 'size', 'shared', 'unpacked', 'digest'], rows),
+    columns(
+      ['kind', 'name', 'platform', 'size', ...(isDelta ? ['left out'] : []), 'shared', 'unpacked', 'digest'],
+      rows,
+    ),
   ]
   if (bundle.shared.length > 0) {
     const shared = bundle.shared.map(({ digest, bytes, artifacts }) => [
@@ -27,38 +40,7 @@ export function bundleTable(bundle: InspectedBundle): string {
       bytesText(bytes),
       artifacts.join(', '),
     ])
-    lines.push('', 'layers that several artifacts share, carried once:', table(['digest', 'size', 'used by'], shared))
+    lines.push('', 'layers that several artifacts share, carried once:', columns(['digest', 'size', 'used by'], shared))
   }
   return `${lines.join('\n')}\n`
-}
-
-function table(head: string[], rows: string[][]): string {
-  const none = {
-    top: '',
-    'top-mid': '',
-    'top-left': '',
-    'top-right': '',
-    bottom: '',
-    'bottom-mid': '',
-    'bottom-left': '',
-    'bottom-right': '',
-    left: '',
-    'left-mid': '',
-    mid: '',
-    'mid-mid': '',
-    right: '',
-    'right-mid': '',
-    middle: '  ',
-  }
-  const made = new Table({
-    head,
-    chars: none,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
-  })
-  made.push(...rows)
-  return made
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n')
 }

@@ -4,6 +4,7 @@ import { isSea } from 'node:sea'
 import { setTimeout as delay } from 'node:timers/promises'
 import { factsOf } from '../../bundles/format/error.ts'
 import { openBundle } from '../../bundles/format/open.ts'
+import { partPath, wholePath } from '../../bundles/format/parts.ts'
 import { type ProfileOffer, readProfiles } from './profile-offers.ts'
 import { removableMounts } from './removable-media.ts'
 
@@ -94,7 +95,7 @@ export async function readBundle(path: string): Promise<FoundBundle> {
   const absolute = resolve(path)
   const bundle = await openBundle(absolute)
   try {
-    const { mtimeMs } = await stat(absolute)
+    const { mtimeMs } = await stat(bundle.paths[0] ?? absolute)
     const { manifest, sizeBytes } = bundle
     return {
       path: absolute,
@@ -108,7 +109,15 @@ export async function readBundle(path: string): Promise<FoundBundle> {
   }
 }
 
-/** Files that may be bundles, by their ending; folders that cannot be read have none. */
+/** By its ending; a split one by its first part, unless it is there whole too. */
+function isArchive(name: string, beside: string[]): boolean {
+  if (name.startsWith('.')) return false
+  if (name.endsWith('.tar')) return true
+  const whole = wholePath(name)
+  return whole.endsWith('.tar') && name === partPath(whole, 1) && !beside.includes(whole)
+}
+
+/** Files that may be bundles; folders that cannot be read have none. */
 async function archives({ path, depth }: Place): Promise<string[]> {
   const found: string[] = []
   let level = [path]
@@ -118,11 +127,10 @@ async function archives({ path, depth }: Place): Promise<string[]> {
     for (const folder of level) {
       folders += 1
       if (folders > MAX_FOLDERS) return found
-      for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
-        const inside = join(folder, entry.name)
-        if (entry.isDirectory()) next.push(inside)
-        else if (entry.name.endsWith('.tar') && !entry.name.startsWith('.')) found.push(inside)
-      }
+      const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+      const files = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name)
+      for (const entry of entries) if (entry.isDirectory()) next.push(join(folder, entry.name))
+      for (const name of files) if (isArchive(name, files)) found.push(join(folder, name))
     }
     level = left > 0 ? next : []
   }

@@ -43,6 +43,8 @@ describe('mojabox', () => {
     ['a number out of range', ['check', '--host', 'local', '--parallel', '0']],
     ['too many words', ['check', 'this', 'and', 'that']],
     ['a missing word', ['bundle', 'inspect']],
+    ['one bundle to compare', ['bundle', 'diff', 'one.tar']],
+    ['a size that is none', ['bundle', 'split', 'hub.tar', '--size', 'large']],
     ['a missing option', ['bundle', 'build', 'spec']],
     ['a pair that is none', ['bundle', 'build', 'spec', '-o', 'x', '--mirror', 'nothing']],
     ['a shell that it does not know', ['completion', 'zsh']],
@@ -65,6 +67,7 @@ describe('mojabox', () => {
     ['an unknown level', ['validate', '--host', 'local', '--level', 'everything'], 2, 'services, ledger, transfer'],
     ['a bundle that is not there', ['check', '--host', 'local', '--bundle', 'nowhere.tar'], 5, 'nowhere.tar'],
     ['a bundle to inspect that is not there', ['bundle', 'inspect', 'nowhere.tar'], 5, 'nowhere.tar'],
+    ['a bundle to compare with that is not there', ['bundle', 'diff', 'nowhere.tar', 'here.tar'], 5, 'nowhere.tar'],
   ])('ends well-explained on %s', async (_what, argv, wanted, text) => {
     const { code, err } = await mojabox(...argv)
     expect({ code, err }).toMatchObject({ code: wanted, err: expect.stringContaining(text) })
@@ -87,6 +90,8 @@ describe('--help', () => {
     ['bundle', 'build'],
     ['bundle', 'inspect'],
     ['bundle', 'verify'],
+    ['bundle', 'diff'],
+    ['bundle', 'split'],
   ])('shows examples (%s %s)', async (...words) => {
     const { code, out } = await mojabox(...words.filter(Boolean), '--help')
     expect(code).toBe(0)

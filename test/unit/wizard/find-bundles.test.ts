@@ -1,4 +1,4 @@
-import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { findBundles, readBundle } from '../../../installer/wizard/find-bundles.ts'
@@ -55,6 +55,23 @@ describe('findBundles', () => {
     const folder = temporaryFolder()
     for (const name of ['notes.txt', '._hub.tar', 'hub.tar.lock.json']) writeFileSync(join(folder, name), 'x')
     expect(await findBundles(at(folder))).toEqual({ bundles: [], refused: [], unseen: [] })
+  })
+
+  it('finds a split one by its first part, once, and not where it is whole too', async () => {
+    const folder = temporaryFolder()
+    await writeShippedBundle(join(folder, 'hub.tar'))
+    const bytes = readFileSync(join(folder, 'hub.tar'))
+    const half = Math.ceil(bytes.length / 2)
+    writeFileSync(join(folder, 'hub.tar.001'), bytes.subarray(0, half))
+    writeFileSync(join(folder, 'hub.tar.002'), bytes.subarray(half))
+    const paths = async () => (await findBundles(at(folder))).bundles.map(({ path }) => path)
+    expect(await paths()).toEqual([join(folder, 'hub.tar')])
+    rmSync(join(folder, 'hub.tar'))
+    expect(await paths()).toEqual([join(folder, 'hub.tar.001')])
+    const [found] = (await findBundles(at(folder))).bundles
+    expect(found).toMatchObject({ sizeBytes: bytes.length, profiles: [{ name: 'central-ledger' }] })
+    rmSync(join(folder, 'hub.tar.002'))
+    expect((await findBundles(at(folder))).refused).toMatchObject([{ path: join(folder, 'hub.tar.001') }])
   })
 
   it('looks as deep as it is told, and no deeper', async () => {

@@ -1,0 +1,72 @@
+import { bytesText } from './bytes-text.ts'
+import { MojaboxError } from './error.ts'
+import type { BundleManifest } from './manifest.ts'
+import type { OpenBundle } from './open.ts'
+import { jsonReader, type ReachableBlob, reachableBlobs } from './read-artifact.ts'
+
+/**
+ * Whether a delta may leave a blob out that its base has: a layer, or a package. Manifests and configurations are
+ * needed to know what is missing, a deployment's files to plan; both are small.
+ */
+export function mayBeLeftOut({ role, artifacts }: Pick<ReachableBlob, 'role' | 'artifacts'>): boolean {
+  return role === 'layer' && artifacts.every(({ kind }) => kind !== 'files')
+}
+
+/** Of what a bundle's manifest reaches, what the bundle itself does not carry; nothing unless it is a delta. */
+export function leftOutOf(
+  { manifest, extents }: Pick<OpenBundle, 'manifest' | 'extents'>,
+  reachable: ReachableBlob[],
+): ReachableBlob[] {
+  if (manifest.base === undefined) return []
+  return reachable.filter((blob) => mayBeLeftOut(blob) && !extents.has(blob.digest))
+}
+
+/** The blobs that a delta leaves out, read from its manifests; none for a whole bundle. */
+export async function leftOutBlobs(bundle: OpenBundle): Promise<ReachableBlob[]> {
+  if (bundle.manifest.base === undefined) return []
+  return leftOutOf(bundle, await reachableBlobs(bundle.manifest, jsonReader(bundle)))
+}
+
+/**
+ * That a delta and a base are whole together.
+ * @throws MojaboxError `not-a-delta`, `base-differs`
+ */
+export async function refuseOtherBase(delta: OpenBundle, base: OpenBundle): Promise<void> {
+  if (delta.manifest.base === undefined) throw notADelta(delta.path)
+  const leftOut = await leftOutBlobs(delta)
+  const lacking = leftOut.filter(({ digest, sizeBytes }) => base.extents.get(digest)?.sizeBytes !== sizeBytes)
+  if (lacking.length > 0) throw baseDiffers(delta, base.manifest, base.path, lacking)
+}
+
+/** How much blobs are together: `12 blobs (3.4 GB)`. */
+export function blobsText(blobs: Pick<ReachableBlob, 'sizeBytes'>[]): string {
+  const bytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  return `${blobs.length} ${blobs.length === 1 ? 'blob' : 'blobs'} (${bytesText(bytes)})`
+}
+
+function notADelta(path: string): MojaboxError {
+  return new MojaboxError({
+    code: 'not-a-delta',
+    kind: 'usage',
+    message: `${path} is no delta: it carries all that it lists`,
+    found: '--base with a whole bundle',
+    needed: 'a bundle that was built with --base',
+    next: 'leave --base out',
+  })
+}
+
+function baseDiffers(
+  { path, manifest }: OpenBundle,
+  base: BundleManifest,
+  basePath: string,
+  lacking: ReachableBlob[],
+): MojaboxError {
+  return new MojaboxError({
+    code: 'base-differs',
+    kind: 'bundle',
+    message: `${basePath} is not the base of ${path}: of what that leaves out, it lacks ${blobsText(lacking)}`,
+    found: `bundle ${base.digest}, ${base.deployment} ${base.version}`,
+    needed: `bundle ${manifest.base}`,
+    next: 'name that one: --base FILE (`mojabox bundle inspect FILE` shows a digest), or use the whole bundle',
+  })
+}
