@@ -19,6 +19,8 @@ export const WorkOrder = z.strictObject({
   profile: z.string(),
   /** Digest of the bundle manifest; absent for verbs that need no bundle. */
   bundle: Digest.optional(),
+  /** Of a delta: what it lists and the desk cannot hand out, as the base is not at hand. */
+  leftOut: z.strictObject({ base: Digest, blobs: z.array(Digest) }).optional(),
   settings: Settings,
   /** Laid over the deployment's Compose file, in this order. */
   composeOverrides: z.array(ComposeOverride).default([]),

@@ -35,6 +35,16 @@ export async function listImages(signal?: AbortSignal): Promise<DockerImage[]> {
   return images.map((image) => ({ id: image.Id, tags: image.RepoTags ?? [] }))
 }
 
+/** The diff IDs of an image's layers, from the lowest on; none when the image has gone meanwhile. */
+export async function diffIdsOf(id: string, signal?: AbortSignal): Promise<string[]> {
+  const text = await call('GET', `/images/${encodeURIComponent(id)}/json`, signal).catch((error: unknown) => {
+    if (signal?.aborted) throw error
+    return '{}'
+  })
+  const { RootFS } = JSON.parse(text) as { RootFS?: { Layers?: string[] | null } }
+  return RootFS?.Layers ?? []
+}
+
 /** Docker 23 (API 1.42) is the first that takes layers compressed with zstd. */
 export async function readsZstd(signal?: AbortSignal): Promise<boolean> {
   const { ApiVersion } = JSON.parse(await call('GET', '/version', signal)) as { ApiVersion: string }

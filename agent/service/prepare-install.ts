@@ -13,8 +13,10 @@ import type { Journal } from '../engine/journal.ts'
 import { collectFacts } from '../facts/collect.ts'
 import { DISK_PATHS } from '../preflight/bundle-needs.ts'
 import { runChecks } from '../preflight/run-checks.ts'
-import { familiarName, listImages, splitReference } from '../runtimes/docker.ts'
+import { familiarName, listImages, readsZstd, splitReference } from '../runtimes/docker.ts'
+import { heldLayers } from '../runtimes/held-layers.ts'
 import type { Store } from '../store/store.ts'
+import { refuseLacking } from './left-out.ts'
 
 interface Situation {
   order: WorkOrder
@@ -58,6 +60,14 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
     optional: true,
   }
   const checks = runChecks(facts, { ...needs, ports: [...needs.ports, page] }, order.skipChecks)
+  // A host that fails a check is refused for that.
+  if (order.leftOut && !checks.some(({ status }) => status === 'fail')) {
+    const packages = installDocker ? (deployment.packages?.blobs ?? []) : []
+    const stored = [...deployment.keptBlobs, ...packages]
+    const docker = await heldLayers(facts.docker)
+    const had = { store, docker, readsZstd: !running || (await readsZstd()) }
+    await refuseLacking(order.leftOut, bundle, { images: carried, architecture, stored }, had)
+  }
   const steps = [
     ...planHub(order, deployment, rendered, { architecture, distribution, installDocker, carriedImages: carried }),
     ...planAgent(order, bundle.manifest, validationKeys(deployment.profile).values()),

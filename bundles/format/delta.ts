@@ -1,6 +1,6 @@
 import { bytesText } from './bytes-text.ts'
 import { MojaboxError } from './error.ts'
-import type { BundleManifest } from './manifest.ts'
+import type { BundleManifest, Digest } from './manifest.ts'
 import type { OpenBundle } from './open.ts'
 import { jsonReader, type ReachableBlob, reachableBlobs } from './read-artifact.ts'
 
@@ -25,6 +25,20 @@ export function leftOutOf(
 export async function leftOutBlobs(bundle: OpenBundle): Promise<ReachableBlob[]> {
   if (bundle.manifest.base === undefined) return []
   return leftOutOf(bundle, await reachableBlobs(bundle.manifest, jsonReader(bundle)))
+}
+
+/** A delta and the bundle that it was built over, as one source of blobs; closing it closes both. */
+export function withBase(delta: OpenBundle, base: OpenBundle): OpenBundle {
+  const holderOf = (digest: Digest): OpenBundle => (delta.extents.has(digest) ? delta : base)
+  return {
+    ...delta,
+    sizeOf: (digest) => holderOf(digest).sizeOf(digest),
+    read: (digest, offsetBytes) => holderOf(digest).read(digest, offsetBytes),
+    async close() {
+      await delta.close()
+      await base.close()
+    },
+  }
 }
 
 /**

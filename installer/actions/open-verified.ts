@@ -2,6 +2,7 @@ import { mkdir, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
+import { refuseOtherBase, withBase } from '../../bundles/format/delta.ts'
 import { type OpenBundle, openBundle } from '../../bundles/format/open.ts'
 import { verifyBundle } from '../../bundles/format/verify.ts'
 import type { Io } from '../cli/io.ts'
@@ -12,7 +13,7 @@ import { createProgress } from '../render/progress.ts'
  * not read again; the node checks each blob once more as it arrives.
  * @throws MojaboxError kind bundle
  */
-export async function openVerified(path: string, io: Io): Promise<OpenBundle> {
+async function openVerified(path: string, io: Io): Promise<OpenBundle> {
   const bundle = await openBundle(path)
   try {
     const seal = [bundle.manifest.digest, ...(await Promise.all(bundle.paths.map(identityOf)))].join(' ')
@@ -29,6 +30,26 @@ export async function openVerified(path: string, io: Io): Promise<OpenBundle> {
       .then(() => writeFileAtomic(sealPath, seal))
       .catch(() => {})
     return bundle
+  } catch (error) {
+    await bundle.close()
+    throw error
+  }
+}
+
+/**
+ * The same, of a delta together with its base where one is named; a whole bundle needs none.
+ * @throws MojaboxError kind bundle, `base-differs` when they are not whole together
+ */
+export async function openWithBase(path: string, basePath: string | undefined, io: Io): Promise<OpenBundle> {
+  const bundle = await openVerified(path, io)
+  if (basePath === undefined || bundle.manifest.base === undefined) return bundle
+  try {
+    const base = await openVerified(basePath, io)
+    await refuseOtherBase(bundle, base).catch(async (error) => {
+      await base.close()
+      throw error
+    })
+    return withBase(bundle, base)
   } catch (error) {
     await bundle.close()
     throw error

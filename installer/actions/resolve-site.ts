@@ -44,6 +44,7 @@ export async function resolveSite(options: SiteOptions, io: Io): Promise<Resolve
   const { site, folder } = await loadSite(path)
   const overrides = {
     ...(options.bundle && { bundle: resolve(options.bundle) }),
+    ...(options.base && { base: resolve(options.base) }),
     ...(options.profile && { profile: options.profile }),
     ...(options.parallel && { parallel: options.parallel }),
     ...(options.sudoPassword && {

@@ -22,6 +22,8 @@ export interface SiteRun {
   verb: WorkOrder['verb']
   /** Opened and verified; absent for verbs that need none. */
   bundle: OpenBundle | undefined
+  /** Of a delta whose base is not at hand. */
+  leftOut?: WorkOrder['leftOut']
   executables: ExecutableSource
   reach: Reach
   skipChecks: string[]
@@ -82,6 +84,7 @@ function orderFor(options: SiteRun, host: Host, run: string): WorkOrder {
     deployment: site.deployment,
     profile: site.profile,
     ...(bundle && { bundle: bundle.manifest.digest }),
+    ...(options.leftOut && { leftOut: options.leftOut }),
     settings: site.settings,
     composeOverrides: options.composeOverrides,
     showConfig: options.showConfig,

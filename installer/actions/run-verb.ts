@@ -58,9 +58,10 @@ export async function runOnSite(
   options: Omit<VerbOptions, keyof SiteOptions> & Pick<SiteOptions, 'executable' | 'json'>,
   io: Io,
 ): Promise<void> {
-  const [{ runSite }, { executableSource }] = await Promise.all([
+  const [{ runSite }, { executableSource }, { leftOutAtDesk }] = await Promise.all([
     import('./run-site.ts'),
     import('../delivery/executable.ts'),
+    import('../delivery/left-out.ts'),
   ])
   await refuseUnknownChecks([...(options.skipCheck ?? []), ...resolved.site.skipChecks])
   const composeOverrides = NEEDS_BUNDLE.includes(verb) ? await readOverrides(resolved.site.composeOverrides) : []
@@ -72,6 +73,7 @@ export async function runOnSite(
       site: resolved.site,
       verb,
       bundle,
+      leftOut: bundle && (await leftOutAtDesk(bundle)),
       executables: executableSource(bundle, options.executable),
       reach: await reach(),
       skipChecks: options.skipCheck ?? [],
@@ -123,9 +125,10 @@ async function verifiedBundle(
   io: Io,
   { json, quiet }: { json?: boolean; quiet?: boolean },
 ): Promise<OpenBundle> {
-  const { openVerified } = await import('./open-verified.ts')
-  const bundle = await openVerified(
+  const { openWithBase } = await import('./open-verified.ts')
+  const bundle = await openWithBase(
     resolve(site.bundle),
+    site.base === undefined ? undefined : resolve(site.base),
     json || quiet ? { ...io, isTty: false, stderr: () => {} } : io,
   )
   try {

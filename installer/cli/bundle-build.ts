@@ -5,7 +5,8 @@ import type { Io } from './io.ts'
 
 const EXAMPLES = `
 A lock with every digest is written beside the bundle (FILE.lock.json); building again from it gives the same bundle,
-byte for byte. A delta (--base) carries only what its base lacks; its lock is that of the whole bundle. Downloads are kept in $MOJABOX_CACHE (~/.cache/mojabox) and go on where an earlier run stopped.
+byte for byte. Downloads are kept in $MOJABOX_CACHE (~/.cache/mojabox) and go on where an earlier run stopped.
+A delta (--base) carries only what its base lacks; its lock is that of the whole bundle.
 
 Examples:
   mojabox bundle build bundles/core-test-harness/bundle.yaml -o hub.tar

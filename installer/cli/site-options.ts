@@ -6,6 +6,7 @@ export interface SiteOptions {
   file?: string
   host?: string[]
   bundle?: string
+  base?: string
   profile?: string
   identity?: string
   jump?: string
@@ -27,6 +28,7 @@ export function addSiteOptions(command: Command): Command {
     .option('-f, --file <FILE>', `site file (default: ./${DEFAULT_SITE_FILE})`)
     .option('--host <HOST>', 'instead of a site file: USER@ADDRESS[:PORT] or `local`; again for more', again)
     .option('--bundle <FILE>', 'the bundle; over the site file’s')
+    .option('--base <FILE>', 'with a bundle that is a delta: its base; over the site file’s')
     .option('--profile <NAME>', 'the profile; over the site file’s')
     .option('--identity <FILE>', 'with --host: the private key')
     .option('--jump <HOST>', 'with --host: reach the hosts through USER@ADDRESS[:PORT]')

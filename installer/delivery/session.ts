@@ -47,7 +47,7 @@ export async function watchRun(options: SessionOptions): Promise<Extract<Event, 
   const { connection, executable, order, signal } = options
   const process = await connection.spawn([executable, 'node', 'attach', order.verb])
   const channel = Channel.desk(process.stream)
-  const server = new BlobServer(channel, options.blobs)
+  const server = new BlobServer(channel, options.blobs, order.leftOut !== undefined)
   const ping = setInterval(() => channel.send({ type: 'ping' }), PING_EVERY_MS)
   let giveUp: (reason: unknown) => void = () => {}
   const stop = () => {
@@ -90,12 +90,16 @@ export async function watchRun(options: SessionOptions): Promise<Extract<Event, 
 class BlobServer {
   readonly #channel: Channel<NodeMessage, DeskMessage>
   readonly #blobs: BlobSource | undefined
+  readonly #lacks: string
   readonly #cancelled = new Set<number>()
   #closed = false
 
-  constructor(channel: Channel<NodeMessage, DeskMessage>, blobs: BlobSource | undefined) {
+  constructor(channel: Channel<NodeMessage, DeskMessage>, blobs: BlobSource | undefined, isDelta: boolean) {
     this.#channel = channel
     this.#blobs = blobs
+    this.#lacks = isDelta
+      ? "the desk's bundle is a delta (name its base: --base FILE), and lacks"
+      : "the desk's bundle lacks"
   }
 
   hear(message: NodeMessage): void {
@@ -111,7 +115,7 @@ class BlobServer {
     try {
       const size = await this.#blobs?.sizeOf(digest)
       if (size === undefined || !this.#blobs) {
-        return this.#channel.send({ type: 'missing', id, message: `the desk's bundle lacks ${digest}` })
+        return this.#channel.send({ type: 'missing', id, message: `${this.#lacks} ${digest}` })
       }
       this.#channel.send({ type: 'blob', id, size })
       for await (const piece of this.#blobs.read(digest, offset)) {

@@ -243,6 +243,7 @@ function withAbsolutePaths(site: Site, folder: string, home: string): Site {
   return {
     ...site,
     bundle: place(site.bundle),
+    ...(site.base === undefined ? {} : { base: place(site.base) }),
     composeOverrides: site.composeOverrides.map(place),
     hosts: site.hosts.map((host) => ({
       ...login(host),

@@ -11,6 +11,7 @@ export interface SiteFlags {
   deployment?: string | undefined
   profile?: string | undefined
   bundle: string
+  base?: string | undefined
   identity?: string | undefined
   /** References: `env:NAME`, `file:PATH` or `ask`. */
   passphrase?: string | undefined
@@ -56,6 +57,7 @@ export function siteFromFlags(flags: SiteFlags, defaults: { user: string; folder
     deployment: flags.deployment ?? 'core-test-harness',
     profile: flags.profile ?? 'central-ledger',
     bundle: place(flags.bundle),
+    ...(flags.base === undefined ? {} : { base: place(flags.base) }),
     hosts,
     ...(flags.settings === undefined ? {} : { settings: flags.settings }),
     ...(flags.skipChecks === undefined ? {} : { skipChecks: [...flags.skipChecks] }),

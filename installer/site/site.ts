@@ -69,6 +69,8 @@ export const Site = z.strictObject({
   deployment: z.enum(['core-test-harness']),
   profile: Name,
   bundle: Path,
+  /** Of a bundle that is a delta: the bundle that it was built over. */
+  base: Path.optional(),
   hosts: z.array(Host).min(1, 'at least one host').superRefine(refuseTwins),
   settings: Settings.prefault({}),
   /** Compose files of the site's own, laid over the deployment's in this order. */

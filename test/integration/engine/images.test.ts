@@ -5,13 +5,19 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Json, NodeBundle, StepContext } from '../../../agent/contract/step.ts'
 import { images } from '../../../agent/engine/steps/images.ts'
+import { collectDocker } from '../../../agent/facts/docker.ts'
+import { createRunCommand } from '../../../agent/runtimes/command.ts'
+import { readsZstd } from '../../../agent/runtimes/docker.ts'
+import { heldLayers } from '../../../agent/runtimes/held-layers.ts'
 import { DeskLink } from '../../../agent/service/desk-link.ts'
+import { refuseLacking } from '../../../agent/service/left-out.ts'
 import { Arrivals } from '../../../agent/store/arrivals.ts'
 import { Store } from '../../../agent/store/store.ts'
+import { digestOf } from '../../../bundles/format/digest.ts'
 import type { Digest } from '../../../bundles/format/manifest.ts'
 import { contextOf } from '../../unit/engine/step-context.ts'
 import { orderOf } from '../../unit/service/orders.ts'
-import { forget, hasImage, imageId, mirrorNames, tag } from '../store/docker.ts'
+import { forget, hasImage, imageId, load, mirrorNames, tag } from '../store/docker.ts'
 import { SlowDesk } from '../store/slow-desk.ts'
 import { TinyImages } from '../store/tiny-image.ts'
 
@@ -148,5 +154,70 @@ describe('images', () => {
     expect(await images.isDone(contextWith(), params)).toBe(true)
     expect(desk.sentBytes).toBeLessThan(tiny.totalBytes + 2_000_000)
     expect(await mirrorNames(names)).toEqual([])
+  })
+})
+
+describe('what of a delta is missing', () => {
+  type SetUp = Awaited<ReturnType<typeof setUp>>
+
+  /** What is told before anything is pulled, as the desk cannot hand out the layer that all images share. */
+  async function refusal({ tiny, params, contextWith, store }: SetUp, names: string[]) {
+    const { facts } = await collectDocker(createRunCommand())
+    const { bundle } = contextWith()
+    const wanted = { images: names, architecture: params.architecture, stored: [] }
+    const had = { store, docker: await heldLayers(facts), readsZstd: await readsZstd() }
+    return refuseLacking({ base: digestOf('base'), blobs: [tiny.base] }, bundle as NodeBundle, wanted, had).then(
+      () => undefined,
+      (error) => error.facts,
+    )
+  }
+
+  /** Whether Docker has the images without the desk's having that layer. */
+  async function pulls({ tiny, params, contextWith }: SetUp, names: string[]): Promise<boolean> {
+    const kept = tiny.read(tiny.base)
+    tiny.blobs.delete(tiny.base)
+    const applied = images.apply(contextWith(), { ...params, names }).then(
+      () => images.isDone(contextWith(), { ...params, names }),
+      () => false,
+    )
+    return applied.finally(() => tiny.blobs.set(tiny.base, kept))
+  }
+
+  it('is nothing where Docker pulled the layers with another image, and it does not ask for them', async () => {
+    const node = await setUp()
+    const [one = '', two = ''] = node.names
+    await images.apply(node.contextWith(), { ...node.params, names: [one] })
+    expect(await refusal(node, [one, two])).toBeUndefined()
+    expect(await pulls(node, [one, two])).toBe(true)
+  })
+
+  it('is told where nothing of it is there', async () => {
+    const node = await setUp()
+    expect(await refusal(node, node.names)).toMatchObject({
+      code: 'base-needed',
+      found: expect.stringContaining('4.0 MB'),
+    })
+    expect(await pulls(node, node.names)).toBe(false)
+  })
+
+  // Docker's own store asks for them; containerd's does not, and then has an image without content.
+  it('is told where the layers are there but were never pulled', async () => {
+    const node = await setUp()
+    const [one = '', two = ''] = node.names
+    await load(node.tiny.archive(one))
+    expect(await refusal(node, [two])).toMatchObject({ code: 'base-needed' })
+    expect(await pulls(node, [two])).toBe(false)
+  })
+
+  it('is nothing for an image that is wholly there, under whatever name', async () => {
+    const node = await setUp()
+    const [one = ''] = node.names
+    const other = `${one.replace(':1', '')}-other:1`
+    await images.apply(node.contextWith(), { ...node.params, names: [one] })
+    await tag(one, other)
+    await forget([one])
+    onTestFinished(() => forget([other]))
+    expect(await refusal(node, [one])).toBeUndefined()
+    expect(await pulls(node, [one])).toBe(true)
   })
 })

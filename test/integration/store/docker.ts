@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createRunCommand } from '../../../agent/runtimes/command.ts'
 import { familiarName, listImages } from '../../../agent/runtimes/docker.ts'
 
@@ -21,6 +23,14 @@ export async function mirrorNames(names: string[]): Promise<string[]> {
 
 export async function tag(source: string, name: string): Promise<void> {
   await run(['docker', 'tag', source, familiarName(name)])
+}
+
+/** Loads an image's archive, as a person may have done. */
+export async function load(archive: Buffer): Promise<void> {
+  const child = spawn('docker', ['load'], { stdio: ['pipe', 'ignore', 'inherit'] })
+  child.stdin.end(archive)
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`docker load ended with ${code}`)
 }
 
 /** Takes everything away that a test with these names can have left. */

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import {
   type Artifact,
@@ -16,6 +16,7 @@ export class TinyImages {
   readonly blobs = new Map<Digest, Buffer>()
   readonly #artifacts: Artifact[] = []
   readonly #base = this.#layer(4_000_000)
+  readonly #archived = new Map<string, { config: Digest; layers: Digest[] }>()
   readonly #family = `docker.io/mojabox-test/${randomUUID().slice(0, 8)}`
 
   /** An image of a layer that all share and one of its own; gives its full name. */
@@ -34,6 +35,7 @@ export class TinyImages {
       layers: layers.map(({ descriptor }) => descriptor),
     })
     const full = `${this.#family}-${name}:1`
+    this.#archived.set(full, { config: config.digest, layers: layers.map(({ descriptor }) => descriptor.digest) })
     const platform = { os: 'linux', architecture: ARCHITECTURE }
     this.#artifacts.push({ kind: 'image', name: full, platform, unpackedBytes: 1, descriptor: manifest })
     return full
@@ -52,6 +54,23 @@ export class TinyImages {
   get totalBytes(): number {
     const manifests = new Set(this.#artifacts.map(({ descriptor }) => descriptor.digest))
     return [...this.blobs].reduce((sum, [digest, bytes]) => sum + (manifests.has(digest) ? 0 : bytes.length), 0)
+  }
+
+  /** The layer that all share. */
+  get base(): Digest {
+    return this.#base.descriptor.digest
+  }
+
+  /** The image as `docker load` takes it. */
+  archive(name: string): Buffer {
+    const { config, layers } = this.#archived.get(name) ?? { config: this.base, layers: [] }
+    const manifest = [{ Config: 'config.json', RepoTags: [name], Layers: layers.map((_, at) => `${at}.tar`) }]
+    const entries = [
+      tarEntry('config.json', this.read(config)),
+      ...layers.map((digest, at) => tarEntry(`${at}.tar`, gunzipSync(this.read(digest)))),
+      tarEntry('manifest.json', Buffer.from(JSON.stringify(manifest))),
+    ]
+    return Buffer.concat([...entries, Buffer.alloc(1024)])
   }
 
   read(digest: Digest): Buffer {
@@ -82,8 +101,13 @@ export class TinyImages {
   }
 }
 
-/** A tar of one file (POSIX.1-1988 header). */
+/** A tar of one file. */
 function tarOf(name: string, content: Buffer): Buffer {
+  return Buffer.concat([tarEntry(name, content), Buffer.alloc(1024)])
+}
+
+/** A file as it lies in a tar (POSIX.1-1988 header). */
+function tarEntry(name: string, content: Buffer): Buffer {
   const head = Buffer.alloc(512)
   head.write(name, 0)
   head.write('0000644\0', 100)
@@ -97,5 +121,5 @@ function tarOf(name: string, content: Buffer): Buffer {
   const sum = head.reduce((total, byte) => total + byte, 0)
   head.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
   const padding = Buffer.alloc((512 - (content.length % 512)) % 512)
-  return Buffer.concat([head, content, padding, Buffer.alloc(1024)])
+  return Buffer.concat([head, content, padding])
 }

@@ -3,13 +3,16 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { BuildResult } from '../../../bundles/build/build.ts'
-import { refuseOtherBase } from '../../../bundles/format/delta.ts'
+import { leftOutBlobs, refuseOtherBase, withBase } from '../../../bundles/format/delta.ts'
+import { digestOf } from '../../../bundles/format/digest.ts'
 import { type ErrorFacts, factsOf } from '../../../bundles/format/error.ts'
 import { inspectBundle } from '../../../bundles/format/inspect.ts'
 import { type OpenBundle, openBundle } from '../../../bundles/format/open.ts'
 import { jsonReader, reachableBlobs } from '../../../bundles/format/read-artifact.ts'
 import { verifyBundle } from '../../../bundles/format/verify.ts'
+import { openWithBase } from '../../../installer/actions/open-verified.ts'
 import { run } from '../../../installer/cli/program.ts'
+import { leftOutAtDesk } from '../../../installer/delivery/left-out.ts'
 import { bundleTable } from '../../../installer/render/bundle-table.ts'
 import { FakeIo } from '../render/fake-io.ts'
 import { type BuildIn, buildIn, specOf } from './build-in.ts'
@@ -181,6 +184,40 @@ describe('a delta', () => {
     bytes[at] = (bytes[at] ?? 0) ^ 1
     writeFileSync(old.path, bytes)
     expect((await verify(delta.path, '--base', old.path)).code).toBe(5)
+  })
+
+  it('leaves out at the desk what neither it nor its base has', async () => {
+    const { old, base, delta } = await oldAndDelta()
+    const bundle = await open(delta.path)
+    const absent = (await leftOutBlobs(bundle)).map(({ digest }) => digest)
+    expect(absent).toHaveLength(1)
+    expect(await leftOutAtDesk(bundle)).toEqual({ base: base.manifest.digest, blobs: absent })
+    expect(await leftOutAtDesk(base)).toBeUndefined()
+    const together = withBase(await openBundle(delta.path), await openBundle(old.path))
+    expect(await leftOutAtDesk(together)).toBeUndefined()
+    for (const digest of [...bundle.extents.keys(), ...absent]) {
+      const chunks: Buffer[] = []
+      for await (const chunk of together.read(digest)) chunks.push(chunk)
+      expect(digestOf(Buffer.concat(chunks))).toBe(digest)
+    }
+    await together.close()
+  })
+
+  it('is opened with the base that is named; a whole bundle without it', async () => {
+    const { old, delta } = await oldAndDelta()
+    const io = new FakeIo({ env: { HOME: temporaryFolder() } })
+    for (const [path, basePath, left] of [
+      [delta.path, undefined, 1],
+      [delta.path, old.path, 0],
+      [old.path, '/nowhere/old.tar', 0],
+    ] as const) {
+      const bundle = await openWithBase(path, basePath, io)
+      expect((await leftOutAtDesk(bundle))?.blobs.length ?? 0).toBe(left)
+      await bundle.close()
+    }
+    const other = await build([LAYERS.next], 'other.tar')
+    expect(await failure(openWithBase(delta.path, other.path, io))).toMatchObject({ code: 'base-differs' })
+    expect(await failure(openWithBase(delta.path, '/nowhere/old.tar', io))).toMatchObject({ code: 'bundle-not-found' })
   })
 
   it('must not lack anything else: what is missing of a whole bundle stays an error', async () => {

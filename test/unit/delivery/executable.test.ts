@@ -82,9 +82,15 @@ describe('executableSource', () => {
     expect((await executableSource(bundle, undefined).for(OWN)).compressed).toBe(true)
   })
 
+  it('sends its own where a delta leaves the same out', async () => {
+    const delta = { ...bundleWith({ [OWN]: mine }), sizeOf: async () => undefined }
+    expect((await executableSource(delta, await ownFile(mine)).for(OWN)).compressed).toBe(false)
+  })
+
   it.each([
     ['there is no bundle', undefined],
     ['the bundle carries none for it', bundleWith({ [OWN]: mine })],
+    ['the bundle is a delta that leaves it out', { ...bundleWith({ [OTHER]: mine }), sizeOf: async () => undefined }],
   ])('says how to get one when %s', async (_what, bundle) => {
     const error = await executableSource(bundle, undefined)
       .for(OTHER)

@@ -142,6 +142,19 @@ describe('watchRun', () => {
     expect(node.failures).toEqual([])
   })
 
+  it('says of a blob that a delta leaves out how to have it', async () => {
+    const node = new FakeNode()
+    node.play = async (attachment) => {
+      const order = await attachment.welcome()
+      attachment.channel.send({ type: 'get', id: 4, digest: digestOf('else'), offset: 0 })
+      expect(await attachment.wait('missing')).toMatchObject({ message: expect.stringContaining('--base FILE') })
+      attachment.finish(order)
+    }
+    const leftOut = { base: digestOf('base'), blobs: [digestOf('else')] }
+    await watch(node, { blobs: new FakeBundle(), order: orderOf({ leftOut }) }).done
+    expect(node.failures).toEqual([])
+  })
+
   it('tells the node when the bundle cannot be read any more, with why', async () => {
     const node = new FakeNode()
     const bundle = new FakeBundle()

@@ -1,8 +1,10 @@
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Facts } from '../../../agent/contract/facts.ts'
+import type { WorkOrder } from '../../../agent/contract/work-order.ts'
 import { Journal } from '../../../agent/engine/journal.ts'
 import { prepareInstall } from '../../../agent/service/prepare-install.ts'
+import { digestOf } from '../../../bundles/format/digest.ts'
 import { IMAGES, shippedBundle } from '../deployments/harness.ts'
 import { FakeCommands } from '../engine/step-context.ts'
 import { temporaryFolder } from '../engine/temporary-folder.ts'
@@ -15,6 +17,8 @@ vi.mock('../../../agent/facts/collect.ts', () => ({ collectFacts: async () => ho
 vi.mock('../../../agent/runtimes/docker.ts', async (original) => ({
   ...(await original<object>()),
   listImages: async () => host.images,
+  diffIdsOf: async () => [],
+  readsZstd: async () => true,
 }))
 
 const PACKAGES = { id: 'packages', kind: 'packages', params: {} }
@@ -24,15 +28,18 @@ let settings: { ports?: Record<string, number> } = {}
 
 beforeEach(() => {
   settings = {}
+  leftOut = undefined
   Object.assign(host, { facts: healthyHost(), images: [] })
 })
+
+let leftOut: WorkOrder['leftOut']
 
 /** Prepares an install on a host whose journal has these entries. */
 async function prepared(...entries: { phase: Phase; step?: typeof PACKAGES }[]) {
   const journal = await Journal.open(join(await temporaryFolder(), 'journal.ndjson'))
   for (const { phase, step = PACKAGES } of entries) await journal.append({ run: 'r', phase, step, before: null })
   const found = await prepareInstall({
-    order: orderOf({ settings: { ...orderOf().settings, ...settings } }),
+    order: orderOf({ settings: { ...orderOf().settings, ...settings }, ...(leftOut && { leftOut }) }),
     bundle: shippedBundle().bundle,
     journal,
     command: new FakeCommands().run,
@@ -79,6 +86,26 @@ describe('prepareInstall', () => {
     const bare = await disk()
     host.images = IMAGES.map((name) => ({ id: name, tags: [name.replace(/^docker\.io\/(library\/)?/, '')] }))
     expect(await disk()).not.toBe(bare)
+  })
+
+  it('refuses a delta that leaves out what the host lacks, but not for what it does not need', async () => {
+    leftOut = { base: digestOf('base'), blobs: [digestOf('of another profile')] }
+    expect((await prepared()).steps.length).toBeGreaterThan(0)
+    leftOut.blobs.push(digestOf('base'))
+    await expect(prepared()).rejects.toMatchObject({ facts: { code: 'base-needed', kind: 'bundle' } })
+  })
+
+  it('needs the packages of a delta only where Docker has to come', async () => {
+    leftOut = { base: digestOf('base'), blobs: [digestOf('docker.io_26.1.5_amd64.deb')] }
+    expect((await prepared()).ids).not.toContain('packages')
+    host.facts = withoutDocker()
+    await expect(prepared()).rejects.toMatchObject({ facts: { code: 'base-needed' } })
+  })
+
+  it('tells of a host that fails a check before it tells what a delta lacks', async () => {
+    leftOut = { base: digestOf('base'), blobs: [digestOf('base')] }
+    host.facts = { ...healthyHost(), memory: { ...healthyHost().memory, totalBytes: 1e8, availableBytes: 1e8 } }
+    expect((await prepared()).checks.some(({ status }) => status === 'fail')).toBe(true)
   })
 
   it('is the same each time: nothing is changed by looking', async () => {

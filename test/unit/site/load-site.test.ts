@@ -71,6 +71,12 @@ test('paths start at the file’s folder, ~ at home', async () => {
   })
 })
 
+test('the base of a delta is a path like the bundle’s', async () => {
+  const path = join(folder, 'delta.yaml')
+  writeFileSync(path, `${minimal}base: old.tar\n`)
+  expect((await loadSite(path)).site.base).toBe(join(folder, 'old.tar'))
+})
+
 test('a missing file is a usage error that says how to get one', async () => {
   const facts = await loadSite(join(folder, 'none.yaml')).catch(factsOf)
   expect(facts).toMatchObject({ code: 'site-missing', kind: 'usage', found: 'no such file' })

@@ -22,6 +22,11 @@ test('local alone is a site', () => {
   })
 })
 
+test('a delta may have its base', () => {
+  expect(site({ base: 'old.tar' }).base).toBe('/site/old.tar')
+  expect(site({})).not.toHaveProperty('base')
+})
+
 test('a host may have a name, a user, a port, or none of them', () => {
   const hosts = site({
     hosts: ['10.0.0.7', 'ops@10.0.0.8:2222', 'n3=root@node3', 'ops@[fd00::7]:2200', 'fd00::8'],

@@ -1,13 +1,21 @@
 import { digestOf } from '../../../bundles/format/digest.ts'
-import type { Platform } from '../../../bundles/format/manifest.ts'
+import type { Digest, Platform } from '../../../bundles/format/manifest.ts'
 import { type Artifact, type BundleManifest, type Descriptor, MEDIA_TYPES } from '../../../bundles/format/manifest.ts'
 import type { FakeDesk } from './fake-desk.ts'
 
 const AMD64: Platform = { os: 'linux', architecture: 'amd64' }
 
+/** What the configuration says that a layer unpacks to. */
+export function diffIdOf(layer: string): Digest {
+  return digestOf(`unpacked ${layer}`)
+}
+
 /** An image whose blobs the desk has: a configuration and layers of that content. */
 export function addImage(desk: FakeDesk, layers: string[], mediaType: string = MEDIA_TYPES.manifest): Descriptor {
-  const config = { mediaType: 'application/vnd.oci.image.config.v1+json', ...desk.addJson({ layers }) }
+  const config = {
+    mediaType: 'application/vnd.oci.image.config.v1+json',
+    ...desk.addJson({ rootfs: { type: 'layers', diff_ids: layers.map(diffIdOf) } }),
+  }
   const described = layers.map((content) => ({
     mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
     digest: desk.add(content),
