@@ -6,6 +6,7 @@ import type { ComposeOverride, WorkOrder } from '../../agent/contract/work-order
 import { type ErrorFacts, factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import type { OpenBundle } from '../../bundles/format/open.ts'
 import { deliverExecutable, type ExecutableSource } from '../delivery/executable.ts'
+import type { RateLimit } from '../delivery/rate-limit.ts'
 import { deskName, watchRun } from '../delivery/session.ts'
 import type { Connection } from '../fleet/connection.ts'
 import { eachHost, outcomeError } from '../fleet/each-host.ts'
@@ -25,6 +26,8 @@ export interface SiteRun {
   /** Of a delta whose base is not at hand. */
   leftOut?: WorkOrder['leftOut']
   executables: ExecutableSource
+  /** Of what this desk sends, all hosts together. */
+  rate?: RateLimit | undefined
   reach: Reach
   skipChecks: string[]
   levels: string[]
@@ -171,7 +174,7 @@ async function once(
   onEvent: (event: Event) => void,
 ): Promise<RunFinished> {
   const connection = await options.reach(host, options.signal)
-  const { signal, executables } = options
+  const { signal, executables, bundle, rate } = options
   try {
     emit({ type: 'connected', address: connection.address })
     const there = ABOUT_INSTALLED.includes(order.verb) ? await whatIsThere(connection, signal) : undefined
@@ -181,13 +184,13 @@ async function once(
       const executable = await executables.for(ociArchitecture(stdout.trim()))
       const totalBytes = executable.sizeBytes
       const onBytes = (doneBytes: number) => emit({ type: 'transfer', what: 'mojabox', doneBytes, totalBytes })
-      await deliverExecutable(connection, executable, onBytes, signal)
+      await deliverExecutable(connection, rate ? rate.pacedExecutable(executable) : executable, onBytes, signal)
     }
     return await watchRun({
       connection,
       executable: NODE_PATHS.executable,
       order,
-      blobs: options.bundle,
+      blobs: bundle && rate ? rate.paced(bundle) : bundle,
       onEvent,
       signal,
     })

@@ -23,6 +23,8 @@ export interface VerbOptions extends SiteOptions {
   deleteData?: boolean
   showConfig?: boolean
   report?: string
+  /** Bytes a second. */
+  limitRate?: number
 }
 
 const NEEDS_BUNDLE: WorkOrder['verb'][] = ['check', 'plan', 'install']
@@ -58,10 +60,11 @@ export async function runOnSite(
   options: Omit<VerbOptions, keyof SiteOptions> & Pick<SiteOptions, 'executable' | 'json'>,
   io: Io,
 ): Promise<void> {
-  const [{ runSite }, { executableSource }, { leftOutAtDesk }] = await Promise.all([
+  const [{ runSite }, { executableSource }, { leftOutAtDesk }, { RateLimit }] = await Promise.all([
     import('./run-site.ts'),
     import('../delivery/executable.ts'),
     import('../delivery/left-out.ts'),
+    import('../delivery/rate-limit.ts'),
   ])
   await refuseUnknownChecks([...(options.skipCheck ?? []), ...resolved.site.skipChecks])
   const composeOverrides = NEEDS_BUNDLE.includes(verb) ? await readOverrides(resolved.site.composeOverrides) : []
@@ -75,6 +78,7 @@ export async function runOnSite(
       bundle,
       leftOut: bundle && (await leftOutAtDesk(bundle)),
       executables: executableSource(bundle, options.executable),
+      rate: options.limitRate === undefined ? undefined : new RateLimit(options.limitRate),
       reach: await reach(),
       skipChecks: options.skipCheck ?? [],
       levels: levelsOrAll(options.level),

@@ -4,7 +4,7 @@ import { keyIdOf } from '../../bundles/format/dsse.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import { readSigningKey, signaturePath, signBundle } from '../../bundles/format/signature.ts'
 import type { Io } from '../cli/io.ts'
-import { openVerified } from './open-verified.ts'
+import { openWithBase } from './open-verified.ts'
 
 /** `mojabox bundle keygen`: the private half for its owner alone, the public one beside it. @throws MojaboxError `key-exists` */
 export async function makeKey(path: string, io: Io): Promise<void> {
@@ -30,7 +30,7 @@ export async function makeKey(path: string, io: Io): Promise<void> {
 /** `mojabox bundle sign`: every byte is checked first. @throws MojaboxError kind bundle, or `key-invalid` */
 export async function signFile(path: string, keyPath: string, io: Io): Promise<void> {
   const key = await readSigningKey(keyPath)
-  const bundle = await openVerified(path, io)
+  const bundle = await openWithBase(path, undefined, io)
   try {
     await signBundle(path, bundle.manifest, key)
     io.stdout(`${signaturePath(path)}: signed by ${keyIdOf(key)}\ndigest ${bundle.manifest.digest}\n`)

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { VerbOptions } from '../actions/run-verb.ts'
+import { byteSize } from './bundle-options.ts'
 import type { Io } from './io.ts'
 import { runVerbLazily } from './lazily.ts'
 import { addSiteOptions, again } from './site-options.ts'
@@ -9,11 +10,16 @@ export function addInstallCommand(program: Command, io: Io): void {
     .description('install, or finish an install that was interrupted, and prove the hub by moving money')
     .option('--skip-check <ID>', 'go on although this check would fail; the report says so', again)
     .option('--level <LEVEL>', 'validate only this level (services, ledger, transfer); again for more', again)
+    .option(
+      '--limit-rate <RATE>',
+      'send no more than this a second, to all hosts together, such as 500k or 2M',
+      byteSize,
+    )
     .option('--wait', 'return once the hub is proven: it always does; for scripts that say so')
     .option('--report <PATH>', 'write the report: FILE.xml (JUnit), FILE.json, or a folder for both')
     .addHelpText(
       'after',
-      '\nExamples:\n  mojabox install\n  mojabox install --host ops@10.0.0.7 --identity ~/.ssh/site --bundle mojabox-bundle.tar\n  mojabox install --host local --bundle mojabox-bundle.tar --wait --quiet --report junit.xml\n  mojabox install --bundle delta.tar --base mojabox-bundle.tar\n',
+      '\nExamples:\n  mojabox install\n  mojabox install --host ops@10.0.0.7 --identity ~/.ssh/site --bundle mojabox-bundle.tar\n  mojabox install --limit-rate 2M\n  mojabox install --host local --bundle mojabox-bundle.tar --wait --quiet --report junit.xml\n  mojabox install --bundle delta.tar --base mojabox-bundle.tar\n',
     )
     .action((options: VerbOptions) => runVerbLazily('install', options, io))
 }

@@ -13,7 +13,7 @@ import { VERSION } from '../../bundles/format/version.ts'
 import type { Connection } from '../fleet/connection.ts'
 
 /** One executable that can be sent: as it is, or gzip-compressed. */
-interface Executable {
+export interface Executable {
   /** Of the executable itself, hexadecimal. */
   sha256: string
   /** Bytes that travel. */
