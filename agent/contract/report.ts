@@ -46,5 +46,8 @@ export const Report = z.object({
   ),
   checks: z.array(CheckResult),
   skippedChecks: z.array(z.string()),
+  /** IDs of the trusted keys that signed the bundle, of an install; and whether the person went on without. */
+  signedBy: z.array(z.string()).default([]),
+  unsignedAllowed: z.boolean().default(false),
 })
 export type Report = z.infer<typeof Report>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Envelope } from '../../bundles/format/dsse.ts'
 import { Digest } from '../../bundles/format/manifest.ts'
 import { Settings } from './settings.ts'
 
@@ -21,6 +22,10 @@ export const WorkOrder = z.strictObject({
   bundle: Digest.optional(),
   /** Of a delta: what it lists and the desk cannot hand out, as the base is not at hand. */
   leftOut: z.strictObject({ base: Digest, blobs: z.array(Digest) }).optional(),
+  /** Signatures of the bundle, and the public keys (PEM) of which one must have signed it. */
+  signature: z.strictObject({ envelope: Envelope, keys: z.array(z.string()) }).optional(),
+  /** The person goes on without such a signature, where keys are named. */
+  unsignedAllowed: z.boolean().default(false),
   settings: Settings,
   /** Laid over the deployment's Compose file, in this order. */
   composeOverrides: z.array(ComposeOverride).default([]),

@@ -17,6 +17,7 @@ import { familiarName, listImages, readsZstd, splitReference } from '../runtimes
 import { heldLayers } from '../runtimes/held-layers.ts'
 import type { Store } from '../store/store.ts'
 import { refuseLacking } from './left-out.ts'
+import { signersOfBundle } from './signed-bundle.ts'
 
 interface Situation {
   order: WorkOrder
@@ -35,6 +36,7 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   settled: boolean
   rendered: Rendered
 }> {
+  signersOfBundle(order)
   const facts = await collectFacts({ run: command, paths: DISK_PATHS, deskTimeMs: deskTimeMs() })
   const distribution = facts.os?.key ?? 'unknown'
   const { architecture } = facts.cpu

@@ -23,6 +23,7 @@ import type { Hello } from './greeting.ts'
 import { prepareInstall } from './prepare-install.ts'
 import { reenter } from './reentry.ts'
 import { dataSteps, removeData } from './reset-data.ts'
+import { signersOfBundle } from './signed-bundle.ts'
 import { askAgent, observeStatus, requireNodeState } from './status.ts'
 import { loadReport, saveReport, validateApart } from './validation.ts'
 import { failUnlessPassed } from './verdict.ts'
@@ -136,7 +137,8 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
     }
     await clearPlaces(run.command)
     const changed = await applySteps(steps, handlerOf, run.context, run.journal, run.emit)
-    const about = { checks, skippedChecks: run.order.skipChecks }
+    const { skipChecks: skippedChecks, unsignedAllowed } = run.order
+    const about = { checks, skippedChecks, signedBy: signersOfBundle(run.order), unsignedAllowed }
     const recent = changed === 0 && settled ? await recentReport(run) : undefined
     if (recent) tell(run, { ...recent, ...about })
     else {

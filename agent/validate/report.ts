@@ -33,6 +33,8 @@ export function buildReport({ order, startedAt, endedAt, levels, checks }: Repor
     levels,
     checks,
     skippedChecks: order.skipChecks,
+    signedBy: [],
+    unsignedAllowed: false,
   }
 }
 

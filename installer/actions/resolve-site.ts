@@ -45,6 +45,7 @@ export async function resolveSite(options: SiteOptions, io: Io): Promise<Resolve
   const overrides = {
     ...(options.bundle && { bundle: resolve(options.bundle) }),
     ...(options.base && { base: resolve(options.base) }),
+    ...(options.trust && { trust: options.trust.map((path) => resolve(path)) }),
     ...(options.profile && { profile: options.profile }),
     ...(options.parallel && { parallel: options.parallel }),
     ...(options.sudoPassword && {

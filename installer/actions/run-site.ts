@@ -25,6 +25,8 @@ export interface SiteRun {
   bundle: OpenBundle | undefined
   /** Of a delta whose base is not at hand. */
   leftOut?: WorkOrder['leftOut']
+  signature?: WorkOrder['signature']
+  unsignedAllowed?: boolean
   executables: ExecutableSource
   /** Of what this desk sends, all hosts together. */
   rate?: RateLimit | undefined
@@ -88,6 +90,8 @@ function orderFor(options: SiteRun, host: Host, run: string): WorkOrder {
     profile: site.profile,
     ...(bundle && { bundle: bundle.manifest.digest }),
     ...(options.leftOut && { leftOut: options.leftOut }),
+    ...(options.signature && { signature: options.signature }),
+    unsignedAllowed: options.unsignedAllowed === true && !options.signature,
     settings: site.settings,
     composeOverrides: options.composeOverrides,
     showConfig: options.showConfig,

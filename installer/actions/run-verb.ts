@@ -57,14 +57,16 @@ export interface OnSite {
 export async function runOnSite(
   verb: WorkOrder['verb'],
   { resolved, reader, reach }: OnSite,
-  options: Omit<VerbOptions, keyof SiteOptions> & Pick<SiteOptions, 'executable' | 'json'>,
+  options: Omit<VerbOptions, keyof SiteOptions> & Pick<SiteOptions, 'executable' | 'json' | 'allowUnsigned'>,
   io: Io,
 ): Promise<void> {
-  const [{ runSite }, { executableSource }, { leftOutAtDesk }, { RateLimit }] = await Promise.all([
+  const { site } = resolved
+  const [{ runSite }, { executableSource }, { leftOutAtDesk }, { RateLimit }, { signatureFor }] = await Promise.all([
     import('./run-site.ts'),
     import('../delivery/executable.ts'),
     import('../delivery/left-out.ts'),
     import('../delivery/rate-limit.ts'),
+    import('./trusted-bundle.ts'),
   ])
   await refuseUnknownChecks([...(options.skipCheck ?? []), ...resolved.site.skipChecks])
   const composeOverrides = NEEDS_BUNDLE.includes(verb) ? await readOverrides(resolved.site.composeOverrides) : []
@@ -77,6 +79,12 @@ export async function runOnSite(
       verb,
       bundle,
       leftOut: bundle && (await leftOutAtDesk(bundle)),
+      signature:
+        bundle &&
+        (await signatureFor(site.bundle, bundle.manifest, site.trust, {
+          allowUnsigned: options.allowUnsigned === true,
+        })),
+      unsignedAllowed: options.allowUnsigned === true && site.trust.length > 0,
       executables: executableSource(bundle, options.executable),
       rate: options.limitRate === undefined ? undefined : new RateLimit(options.limitRate),
       reach: await reach(),

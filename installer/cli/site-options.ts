@@ -7,6 +7,8 @@ export interface SiteOptions {
   host?: string[]
   bundle?: string
   base?: string
+  trust?: string[]
+  allowUnsigned?: boolean
   profile?: string
   identity?: string
   jump?: string
@@ -29,6 +31,12 @@ export function addSiteOptions(command: Command): Command {
     .option('--host <HOST>', 'instead of a site file: USER@ADDRESS[:PORT] or `local`; again for more', again)
     .option('--bundle <FILE>', 'the bundle; over the site file’s')
     .option('--base <FILE>', 'with a bundle that is a delta: its base; over the site file’s')
+    .option(
+      '--trust <FILE>',
+      'public key: the bundle must be signed by it; again for more; over the site file’s',
+      again,
+    )
+    .option('--allow-unsigned', 'go on with a bundle that nobody trusted signed; the report says so')
     .option('--profile <NAME>', 'the profile; over the site file’s')
     .option('--identity <FILE>', 'with --host: the private key')
     .option('--jump <HOST>', 'with --host: reach the hosts through USER@ADDRESS[:PORT]')

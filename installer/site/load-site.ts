@@ -27,7 +27,7 @@ interface Problem {
 const MAX_BYTES = 1024 * 1024
 
 /**
- * Reads a site file. Its paths (`bundle`, `identityFile`, `file:` references) come back absolute.
+ * Reads a site file. Its paths (`bundle`, `trust`, `identityFile`, `file:` references) come back absolute.
  * @throws MojaboxError kind usage: `site-missing`, `site-invalid`; every problem with file:line:column.
  */
 export async function loadSite(path: string, home: string = homedir()): Promise<LoadedSite> {
@@ -244,6 +244,7 @@ function withAbsolutePaths(site: Site, folder: string, home: string): Site {
     ...site,
     bundle: place(site.bundle),
     ...(site.base === undefined ? {} : { base: place(site.base) }),
+    trust: site.trust.map(place),
     composeOverrides: site.composeOverrides.map(place),
     hosts: site.hosts.map((host) => ({
       ...login(host),

@@ -12,6 +12,7 @@ export interface SiteFlags {
   profile?: string | undefined
   bundle: string
   base?: string | undefined
+  trust?: readonly string[] | undefined
   identity?: string | undefined
   /** References: `env:NAME`, `file:PATH` or `ask`. */
   passphrase?: string | undefined
@@ -58,6 +59,7 @@ export function siteFromFlags(flags: SiteFlags, defaults: { user: string; folder
     profile: flags.profile ?? 'central-ledger',
     bundle: place(flags.bundle),
     ...(flags.base === undefined ? {} : { base: place(flags.base) }),
+    ...(flags.trust === undefined ? {} : { trust: flags.trust.map(place) }),
     hosts,
     ...(flags.settings === undefined ? {} : { settings: flags.settings }),
     ...(flags.skipChecks === undefined ? {} : { skipChecks: [...flags.skipChecks] }),

@@ -71,6 +71,8 @@ export const Site = z.strictObject({
   bundle: Path,
   /** Of a bundle that is a delta: the bundle that it was built over. */
   base: Path.optional(),
+  /** Public keys: where any is named, the bundle must be signed by one of them. */
+  trust: z.array(Path).default([]),
   hosts: z.array(Host).min(1, 'at least one host').superRefine(refuseTwins),
   settings: Settings.prefault({}),
   /** Compose files of the site's own, laid over the deployment's in this order. */

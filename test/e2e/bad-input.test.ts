@@ -2,7 +2,7 @@
  * What an operator, a copy to a stick or a host can get wrong: each is told in one message, with what was found, what
  * is needed and what to do, with the documented exit code, before anything on the host has changed.
  */
-import { copyFile, open, stat, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, open, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
@@ -74,6 +74,31 @@ describe('bad input', () => {
     test('a site file that is no YAML', async () => {
       await writeFile(join(desk.folder, 'torn.yaml'), 'version: 1\nhosts: [\n  - name: n1\n')
       expect(expectRefused(await desk.run(['check', '-f', 'torn.yaml']), EXIT.usage)).toMatch(/torn\.yaml:\d+:\d+/)
+    })
+  })
+
+  describe('a bundle that nobody trusted signed', () => {
+    const nowhere = { name: 'nowhere', ip: '10.77.0.250', pid: 0 }
+    const install = (...more: string[]) => desk.run(['install', ...desk.flags(nowhere), ...more])
+    beforeAll(async () => {
+      for (const name of ['known', 'stranger']) await desk.run(['bundle', 'keygen', name])
+      await symlink(bundle, join(desk.folder, 'unsigned.tar'))
+      await symlink(bundle, join(desk.folder, 'strange.tar'))
+      expectDone(await desk.run(['bundle', 'sign', 'strange.tar', '--key', 'stranger']))
+    })
+
+    test('is refused before any host is reached, with who signed and who should have', async () => {
+      const trust = ['--trust', 'known.pub']
+      const unsigned = await install('--bundle', 'unsigned.tar', ...trust)
+      expect(expectRefused(unsigned, EXIT.bundle)).toMatch(/not signed[\s\S]*needed: +a signature by [0-9a-f]{16}/)
+      const strange = await install('--bundle', 'strange.tar', ...trust)
+      expect(expectRefused(strange, EXIT.bundle)).toMatch(/signed by [0-9a-f]{16}[\s\S]*a signature by [0-9a-f]{16}/)
+      expect(expectRefused(await install('--trust', 'gone.pub'), EXIT.usage)).toMatch(/gone\.pub[\s\S]*no such file/)
+    })
+
+    test('goes on where the person says so', async () => {
+      const ended = await install('--bundle', 'unsigned.tar', '--trust', 'known.pub', '--allow-unsigned')
+      expectRefused(ended, EXIT.host)
     })
   })
 

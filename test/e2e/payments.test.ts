@@ -3,12 +3,14 @@
  * stand-ins in front of the real ledger and Kafka. Then another profile on the same host, which keeps the ledger and
  * lets the rest go.
  */
+import { symlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import { countEgress, egressPackets } from '../lab/egress.ts'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
 import { waitFor } from '../lab/wait.ts'
-import { Desk } from './support/desk.ts'
+import { bundle, Desk } from './support/desk.ts'
 import { changedBy, expectDone } from './support/expectations.ts'
 import { balancesOn, containersOn } from './support/hub.ts'
 import { only } from './support/mojabox-process.ts'
@@ -17,20 +19,26 @@ describe('payments', () => {
   let desk: Desk
   let host: LabNode
   let flags: string[]
+  let signed: string
   let balances: string[]
 
   beforeAll(async () => {
     desk = await Desk.open()
     host = await desk.host('payments')
     await countEgress(host.ip)
-    flags = [...desk.flags(host), '--profile', 'payments']
+    signed = join(desk.folder, 'signed.tar')
+    await symlink(bundle, signed)
+    await desk.run(['bundle', 'keygen', 'release'])
+    expectDone(await desk.run(['bundle', 'sign', signed, '--key', 'release']))
+    flags = [...desk.flags(host), '--bundle', signed, '--trust', 'release.pub', '--profile', 'payments']
   })
   afterAll(() => desk?.close())
 
   test('an install proves that a DFSP can pay another', async () => {
     const ended = await desk.run(['install', ...flags])
     expectDone(ended)
-    const { levels } = only(ended, 'report').report
+    const { levels, signedBy } = only(ended, 'report').report
+    expect(signedBy).toEqual([expect.stringMatching(/^[0-9a-f]{16}$/)])
     expect(levels.flatMap(({ cases }) => cases.filter(({ status }) => status !== 'pass'))).toEqual([])
     expect(levels.map(({ level }) => level)).toEqual(['services', 'ledger', 'transfer'])
     expect(levels.at(-1)?.cases.map(({ id }) => id)).toEqual(

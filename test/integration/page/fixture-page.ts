@@ -130,6 +130,8 @@ function reportOf(run: string, minutesAgo: number, levels: Report['levels']): Re
     levels,
     checks: [],
     skippedChecks: [],
+    signedBy: [],
+    unsignedAllowed: false,
   }
 }
 

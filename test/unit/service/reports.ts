@@ -30,6 +30,8 @@ export function reportOf(changes: Partial<Report> = {}, ...cases: ReportCase[]):
     levels: [{ level: 'services', cases: shown, movements: [] }],
     checks: [],
     skippedChecks: [],
+    signedBy: [],
+    unsignedAllowed: false,
     ...changes,
   }
 }

@@ -44,6 +44,7 @@ test('a minimal file gets its defaults', () => {
       keepBlobs: false,
       validateEverySeconds: 300,
     },
+    trust: [],
     composeOverrides: [],
     skipChecks: [],
     parallel: 8,
