@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { PAGE_RELAY_MARK } from '../../../agent/contract/page.ts'
 import { PageLink } from '../../../installer/delivery/page-link.ts'
 import { serveAtDesk } from '../../../installer/delivery/serve-at-desk.ts'
@@ -152,13 +152,18 @@ describe('a page at the desk', () => {
     await fetch(page.url)
     await page.close()
     await link.close()
-    const left = spawn('pgrep', ['-f', `${PAGE_RELAY_MARK.toString('hex')}$`, '-P', String(process.pid)])
-    const pids: Buffer[] = []
-    left.stdout.on('data', (piece) => pids.push(piece))
-    await new Promise((resolve) => setTimeout(resolve, 300))
-    expect(Buffer.concat(pids).toString()).toBe('')
+    // A process that was ended is there until it is waited for.
+    await vi.waitFor(async () => expect(await relaysHere()).toBe(''), { timeout: 5_000 })
   })
 })
+
+async function relaysHere(): Promise<string> {
+  const left = spawn('pgrep', ['-f', `${PAGE_RELAY_MARK.toString('hex')}$`, '-P', String(process.pid)])
+  const pids: Buffer[] = []
+  left.stdout.on('data', (piece) => pids.push(piece))
+  await new Promise((resolve) => left.once('close', resolve))
+  return Buffer.concat(pids).toString()
+}
 
 describe('serveAtDesk', () => {
   it('takes another port where the usual one is taken, but not where one was asked for', async () => {
