@@ -10,6 +10,7 @@ import { platformText } from '../../format/read-artifact.ts'
 import { carry } from '../artifact-manifest.ts'
 import { diskFull } from '../disk-full.ts'
 import type { LockedExecutable, LockedFiles } from '../lock.ts'
+import { refuseUnlistedImages } from '../named-images.ts'
 import type { BuildContext, CarriedArtifact, Origins, Source } from '../source.ts'
 
 /** Files of the building machine: a deployment's data as they are, and the executables compressed. */
@@ -20,6 +21,8 @@ export const fileSource: Source<LockedFiles | LockedExecutable> = {
       ...spec.files.map(({ name, paths }) => resolveFiles(name, paths, context)),
       ...(await testFilePaths(context.origins)).map((paths) => resolveFiles(TEST_FILES, paths, context)),
     ])
+    const ofSpec = sets.filter(({ name }) => name !== TEST_FILES).flatMap(({ files }) => files.map(({ path }) => path))
+    await refuseUnlistedImages(spec, context.loaded.folder, ofSpec)
     if (context.origins.withoutExecutables) return sets
     const executables = context.selection.platforms.map((platform) =>
       context.limit(() => resolveExecutable(platform, context)),

@@ -141,6 +141,25 @@ describe('files and executables', () => {
     await bundle.close()
   })
 
+  it('carries no file that names an image which the spec does not list: file and line are told', async () => {
+    const folder = temporaryFolder()
+    mkdirSync(join(folder, 'services'))
+    const compose = 'services:\n  cache:\n    image: docker.io/library/redis:8.0\n'
+    writeFileSync(join(folder, 'services', 'a.yaml'), compose)
+    writeFileSync(
+      join(folder, 'services', 'b.yml'),
+      'x:\n  other: 1\ny: { compose: { image: docker.io/library/y:1 } }\n',
+    )
+    writeFileSync(join(folder, 'services', 'notes.json'), '{"image": "docker.io/library/z:1"}')
+    const spec = specOf({}, 'files: [{ name: data, paths: [services] }]')
+    const error = await buildIn(folder, { spec }).catch((thrown) => thrown)
+    expect(error.facts).toMatchObject({ code: 'image-not-listed', kind: 'usage' })
+    expect(error.facts.found).toBe(
+      'services/a.yaml:3 names docker.io/library/redis:8.0; services/b.yml:3 names docker.io/library/y:1',
+    )
+    expect(error.facts.next).toContain('redis: docker.io/library/redis:8.0')
+  })
+
   it('says which file or executable is missing, and what to do', async () => {
     const folder = temporaryFolder()
     const spec = specOf({}, 'files: [{ name: data, paths: [gone.yaml] }]')
