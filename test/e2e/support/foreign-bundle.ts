@@ -1,26 +1,26 @@
 import { createHash } from 'node:crypto'
-import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { parse } from 'yaml'
 import type { Desk } from './desk.ts'
 
 const DEPLOYMENT = join(import.meta.dirname, '..', '..', '..', 'bundles', 'core-test-harness')
-const IMAGES = ['mojaloop/central-ledger:v19.5.5', 'apache/kafka:4.1.2', 'library/mysql:8.0', 'library/redis:8.0'].map(
-  (name) => `docker.io/${name}`,
-)
+const PROFILE = 'central-ledger'
 
 /** Builds a bundle whose images, empty ones, are for linux/arm64 only; returns its path. */
 export async function buildForeignBundle(desk: Desk): Promise<string> {
   const layout = join(desk.folder, 'arm64-image')
   await writeLayout(layout)
-  const keys = IMAGES.map((_, index) => `image${index}`)
+  const { images, profiles } = await shippedSpec()
+  const keys = profiles[PROFILE] ?? []
   const spec = {
     format: 1,
     deployment: 'core-test-harness',
     version: '2.15.1',
     platforms: ['linux/arm64'],
-    images: Object.fromEntries(IMAGES.map((name, index) => [keys[index], name])),
-    profiles: { 'central-ledger': keys },
+    images,
+    profiles: { [PROFILE]: keys },
     files: [{ name: 'core-test-harness', paths: ['deployment.yaml', 'services', 'config'] }],
     executables: {},
     archives: {},
@@ -39,10 +39,14 @@ export async function buildForeignBundle(desk: Desk): Promise<string> {
     '-o',
     path,
     '--no-executables',
-    ...IMAGES.flatMap((name) => ['--image', `${name}=${layout}`]),
+    ...keys.flatMap((key) => ['--image', `${images[key]}=${layout}`]),
   ])
   if (built.code !== 0) throw new Error(built.stderr)
   return path
+}
+
+async function shippedSpec(): Promise<{ images: Record<string, string>; profiles: Record<string, string[]> }> {
+  return parse(await readFile(join(DEPLOYMENT, 'bundle.yaml'), 'utf8'))
 }
 
 /** An OCI layout with one image of one empty layer. */
