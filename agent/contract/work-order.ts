@@ -26,6 +26,8 @@ export const WorkOrder = z.strictObject({
   signature: z.strictObject({ envelope: Envelope, keys: z.array(z.string()) }).optional(),
   /** The person goes on without such a signature, where keys are named. */
   unsignedAllowed: z.boolean().default(false),
+  /** An older bundle than the one installed will do. */
+  downgradeAllowed: z.boolean().default(false),
   settings: Settings,
   /** Laid over the deployment's Compose file, in this order. */
   composeOverrides: z.array(ComposeOverride).default([]),

@@ -17,7 +17,9 @@ import { familiarName, listImages, readsZstd, splitReference } from '../runtimes
 import { heldLayers } from '../runtimes/held-layers.ts'
 import type { Store } from '../store/store.ts'
 import { refuseLacking } from './left-out.ts'
+import { refuseOlder } from './older-bundle.ts'
 import { signersOfBundle } from './signed-bundle.ts'
+import { readNodeState } from './status.ts'
 
 interface Situation {
   order: WorkOrder
@@ -37,6 +39,7 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   rendered: Rendered
 }> {
   signersOfBundle(order)
+  refuseOlder(await readNodeState(), bundle.manifest, order)
   const facts = await collectFacts({ run: command, paths: DISK_PATHS, deskTimeMs: deskTimeMs() })
   const distribution = facts.os?.key ?? 'unknown'
   const { architecture } = facts.cpu

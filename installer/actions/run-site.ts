@@ -27,6 +27,7 @@ export interface SiteRun {
   leftOut?: WorkOrder['leftOut']
   signature?: WorkOrder['signature']
   unsignedAllowed?: boolean
+  downgradeAllowed?: boolean
   executables: ExecutableSource
   /** Of what this desk sends, all hosts together. */
   rate?: RateLimit | undefined
@@ -92,6 +93,7 @@ function orderFor(options: SiteRun, host: Host, run: string): WorkOrder {
     ...(options.leftOut && { leftOut: options.leftOut }),
     ...(options.signature && { signature: options.signature }),
     unsignedAllowed: options.unsignedAllowed === true && !options.signature,
+    downgradeAllowed: options.downgradeAllowed === true,
     settings: site.settings,
     composeOverrides: options.composeOverrides,
     showConfig: options.showConfig,

@@ -25,6 +25,7 @@ export interface VerbOptions extends SiteOptions {
   report?: string
   /** Bytes a second. */
   limitRate?: number
+  allowDowngrade?: boolean
 }
 
 const NEEDS_BUNDLE: WorkOrder['verb'][] = ['check', 'plan', 'install']
@@ -84,6 +85,7 @@ export async function runOnSite(
         (await signatureFor(site.bundle, bundle.manifest, site.trust, {
           allowUnsigned: options.allowUnsigned === true,
         })),
+      downgradeAllowed: options.allowDowngrade === true,
       unsignedAllowed: options.allowUnsigned === true && site.trust.length > 0,
       executables: executableSource(bundle, options.executable),
       rate: options.limitRate === undefined ? undefined : new RateLimit(options.limitRate),
