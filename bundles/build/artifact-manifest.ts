@@ -4,16 +4,24 @@ import { type Artifact, type Descriptor, type Digest, MEDIA_TYPES, type OciManif
 import type { BuildContext, CarriedArtifact, CarriedBlob } from './source.ts'
 
 /** The configuration of what is no image: two bytes, the same everywhere. */
-const EMPTY_CONFIG = Buffer.from('{}')
+export const EMPTY_CONFIG = Buffer.from('{}')
 
-/** The manifest of an artifact that is no image: its type, and its files as layers. */
-function artifactManifest(artifactType: string, layers: Descriptor[], annotations: Record<string, string>): Buffer {
+interface ManifestParts {
+  artifactType: string
+  layers: Descriptor[]
+  subject?: Descriptor | undefined
+  annotations?: Record<string, string>
+}
+
+/** The manifest of an artifact that is no image: its type, its files as layers, and what it is about. */
+export function artifactManifest({ artifactType, layers, subject, annotations = {} }: ManifestParts): Buffer {
   const manifest: OciManifest = {
     schemaVersion: 2,
     mediaType: MEDIA_TYPES.manifest,
     artifactType,
     config: { mediaType: MEDIA_TYPES.empty, digest: digestOf(EMPTY_CONFIG), size: EMPTY_CONFIG.length },
     layers,
+    ...(subject === undefined ? {} : { subject }),
     ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
   }
   return jsonBytes(manifest)
@@ -27,7 +35,7 @@ export async function carry(
   layers: Descriptor[],
   annotations: Record<string, string> = {},
 ): Promise<CarriedArtifact> {
-  const bytes = artifactManifest(artifactType, layers, annotations)
+  const bytes = artifactManifest({ artifactType, layers, annotations })
   await cache.put(EMPTY_CONFIG)
   const digest = await cache.put(bytes)
   const blob = ({ digest, size }: { digest: Digest; size: number }): CarriedBlob => ({

@@ -7,12 +7,14 @@ import { encodeBundleManifest, encodeIndexJson } from '../format/index-json.ts'
 import { ARTIFACT_KINDS, type Artifact, type BundleManifest, type Digest } from '../format/manifest.ts'
 import type { OpenBundle } from '../format/open.ts'
 import { jsonReader, platformText, reachableBlobs } from '../format/read-artifact.ts'
+import { VERSION } from '../format/version.ts'
 import { cacheWithBase, refuseAsBase } from './base.ts'
 import type { Cache } from './cache.ts'
 import { diskFull } from './disk-full.ts'
 import type { Http } from './http.ts'
 import { type Lock, lockText } from './lock.ts'
 import type { CredentialsOf } from './oci/credentials.ts'
+import { carrySbom } from './sbom/carry-sbom.ts'
 import type { BuildContext, CarriedArtifact, CarriedBlob, Origins, Selection } from './source.ts'
 import { fetchLocked, SOURCES } from './sources/registry.ts'
 import type { LoadedSpec } from './spec.ts'
@@ -20,7 +22,7 @@ import { bundleBytes, checkWritable, writeBundle } from './write.ts'
 
 /** What a build does at a moment; bytes are of that stage. */
 export interface BuildProgress {
-  stage: 'resolve' | 'fetch' | 'write'
+  stage: 'resolve' | 'fetch' | 'list' | 'write'
   doneBytes: number
   totalBytes: number
 }
@@ -79,7 +81,10 @@ async function build(options: BuildOptions, context: BuildContext, tally: Tally)
   await checkWritable(outputPath)
   const locked = lock?.artifacts ?? (await resolveAll(context))
   tally.begin('fetch')
-  const carried = await Promise.all(locked.map((artifact) => fetchLocked(artifact, context)))
+  const fetched = await Promise.all(locked.map((artifact) => fetchLocked(artifact, context)))
+  tally.begin('list')
+  const sbom = lock === undefined ? { mojabox: VERSION } : lock.sbom
+  const carried = sbom === undefined ? fetched : [...fetched, await sbomOf(fetched, locked, sbom.mojabox, context)]
   const artifacts = carried.map(({ artifact }) => artifact).sort(inListOrder)
   const facts = {
     deployment: loaded.spec.deployment,
@@ -95,12 +100,23 @@ async function build(options: BuildOptions, context: BuildContext, tally: Tally)
   const leavable = base === undefined ? undefined : await blobsIn(base, manifest, context.cache)
   const blobs = all.filter((blob) => !leavable?.has(blob.digest))
   const indexJson = encodeIndexJson(manifest, manifestBytes.length)
-  const written: Lock = { format: 1, ...facts, bundle: whole, artifacts: locked }
+  const written: Lock = { format: 1, ...facts, bundle: whole, artifacts: locked, ...(sbom && { sbom }) }
   tally.begin('write')
   await write(options.outputPath, context, indexJson, blobs)
   if (options.lockPath !== undefined) await writeLock(options.lockPath, written)
   const leftOut = { blobs: all.length - blobs.length, bytes: sizeOf(all) - sizeOf(blobs) }
   return { path: outputPath, sizeBytes: bundleBytes(indexJson, blobs), manifest, lock: written, leftOut }
+}
+
+function sbomOf(
+  fetched: CarriedArtifact[],
+  locked: Lock['artifacts'],
+  version: string,
+  context: BuildContext,
+): Promise<CarriedArtifact> {
+  const { deployment: name, version: release } = context.loaded.spec
+  const artifacts = fetched.map(({ artifact }) => artifact).sort(inListOrder)
+  return carrySbom({ deployment: { name, version: release }, artifacts, locked, version }, context)
 }
 
 /** What a delta may leave out, as its base has it. */
@@ -153,7 +169,7 @@ async function resolveAll(context: BuildContext): Promise<Lock['artifacts']> {
   return found.flat()
 }
 
-/** Images, packages, files, executables; each by name, then by platform. */
+/** Images, packages, files, executables, the SBOM; each by name, then by platform. */
 function inListOrder(one: Artifact, other: Artifact): number {
   const key = ({ kind, name, platform }: Artifact) =>
     [ARTIFACT_KINDS.indexOf(kind), name, platform === undefined ? '' : platformText(platform)].join(' ')

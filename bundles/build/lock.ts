@@ -68,6 +68,8 @@ export const Lock = z.strictObject({
   /** Digest of the bundle manifest that was built. */
   bundle: Digest,
   artifacts: z.array(LockedArtifact),
+  /** The version of mojabox that the SBOM is by; locks of before there was one have none, and give none. */
+  sbom: z.strictObject({ mojabox: z.string() }).optional(),
 })
 export type Lock = z.infer<typeof Lock>
 

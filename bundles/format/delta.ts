@@ -6,10 +6,10 @@ import { jsonReader, type ReachableBlob, reachableBlobs } from './read-artifact.
 
 /**
  * Whether a delta may leave a blob out that its base has: a layer, or a package. Manifests and configurations are
- * needed to know what is missing, a deployment's files to plan; both are small.
+ * needed to know what is missing, a deployment's files to plan, the SBOM to be read; all are small.
  */
 export function mayBeLeftOut({ role, artifacts }: Pick<ReachableBlob, 'role' | 'artifacts'>): boolean {
-  return role === 'layer' && artifacts.every(({ kind }) => kind !== 'files')
+  return role === 'layer' && artifacts.every(({ kind }) => kind !== 'files' && kind !== 'sbom')
 }
 
 /** Of what a bundle's manifest reaches, what the bundle itself does not carry; nothing unless it is a delta. */

@@ -3,6 +3,7 @@ import {
   ANNOTATIONS,
   ARTIFACT_TYPES,
   type Artifact,
+  type ArtifactKind,
   type BundleManifest,
   type Descriptor,
   MEDIA_TYPES,
@@ -56,7 +57,15 @@ export function encodeIndexJson(manifest: BundleManifest, manifestSizeBytes: num
 function refName(artifact: Artifact): string {
   if (artifact.kind === 'image') return artifact.name
   const tag = artifact.platform === undefined ? '' : `:${artifact.platform.architecture}`
-  return `mojabox-${artifact.kind}/${artifact.name}${tag}`
+  return `mojabox-${kindText(artifact.kind)}/${artifact.name}${tag}`
+}
+
+/**
+ * Earlier versions of mojabox refuse a bundle with a kind that they do not know. To them an SBOM is a set of files; its
+ * artifact type tells what it is.
+ */
+function kindText(kind: ArtifactKind): string {
+  return kind === 'sbom' ? 'files' : kind
 }
 
 /** An artifact's descriptor, its members in one fixed order. */
@@ -76,7 +85,7 @@ function artifactDescriptor({ kind, name, platform, unpackedBytes, descriptor, o
           },
         }),
     annotations: {
-      [ANNOTATIONS.kind]: kind,
+      [ANNOTATIONS.kind]: kindText(kind),
       [ANNOTATIONS.name]: name,
       [ANNOTATIONS.unpackedBytes]: String(unpackedBytes),
       ...(ociForm === undefined

@@ -18,6 +18,7 @@ export const ARTIFACT_TYPES = {
   packages: 'application/vnd.mojabox.packages.v1',
   files: 'application/vnd.mojabox.files.v1',
   executable: 'application/vnd.mojabox.executable.v1',
+  sbom: 'application/vnd.mojabox.sbom.v1',
 } as const
 
 export const ANNOTATIONS = {
@@ -74,6 +75,8 @@ export const OciManifest = z.object({
   artifactType: z.string().optional(),
   config: Descriptor,
   layers: z.array(Descriptor),
+  /** What this is about: a registry lists it among that manifest's referrers. */
+  subject: Descriptor.optional(),
   annotations: z.record(z.string(), z.string()).optional(),
 })
 export type OciManifest = z.infer<typeof OciManifest>
@@ -87,12 +90,13 @@ export const OciIndex = z.object({
 })
 export type OciIndex = z.infer<typeof OciIndex>
 
-export const ARTIFACT_KINDS = ['image', 'packages', 'files', 'executable'] as const
+export const ARTIFACT_KINDS = ['image', 'packages', 'files', 'executable', 'sbom'] as const
 export type ArtifactKind = (typeof ARTIFACT_KINDS)[number]
 
 /**
  * One thing the bundle lists. `name` is an image's full reference (`docker.io/library/redis:8.0`), a distribution
- * (`debian-13`), or a file set's name. The descriptor is a manifest's; for an image carried for several platforms, a pruned index's.
+ * (`debian-13`), or a file set's name. The descriptor is a manifest's; for an image carried for several platforms, a pruned index's;
+ * for the SBOM, an index of documents.
  */
 export interface Artifact {
   kind: ArtifactKind

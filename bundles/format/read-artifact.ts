@@ -79,7 +79,7 @@ function artifactOf(descriptor: Descriptor): Artifact {
   if (!parsed.success)
     throw corrupt(`reading artifact ${descriptor.digest}`, issueText(parsed.error), 'its kind, name and size')
   return {
-    kind: parsed.data[ANNOTATIONS.kind],
+    kind: descriptor.artifactType === ARTIFACT_TYPES.sbom ? 'sbom' : parsed.data[ANNOTATIONS.kind],
     name: parsed.data[ANNOTATIONS.name],
     platform: descriptor.platform,
     unpackedBytes: parsed.data[ANNOTATIONS.unpackedBytes],
@@ -147,18 +147,18 @@ function uniqueOf(blobs: ReachableBlob[]): ReachableBlob[] {
  * A small blob from any source, digest checked.
  * @throws MojaboxError `blob-missing`, `blob-too-large`, `blob-corrupt`
  */
-export async function readSmallBlob(source: BlobSource, digest: Digest): Promise<Buffer> {
+export async function readSmallBlob(source: BlobSource, digest: Digest, maxBytes = SMALL_BLOB_BYTES): Promise<Buffer> {
   const chunks: Buffer[] = []
   let sizeBytes = 0
   for await (const chunk of source.read(digest)) {
     sizeBytes += chunk.length
-    if (sizeBytes > SMALL_BLOB_BYTES) {
+    if (sizeBytes > maxBytes) {
       throw new MojaboxError({
         code: 'blob-too-large',
         kind: 'bundle',
         message: `reading ${digest}: too large to be read whole`,
-        found: `more than ${SMALL_BLOB_BYTES} bytes`,
-        needed: `at most ${SMALL_BLOB_BYTES} bytes`,
+        found: `more than ${maxBytes} bytes`,
+        needed: `at most ${maxBytes} bytes`,
       })
     }
     chunks.push(chunk)
@@ -227,13 +227,15 @@ export function samePlatform(one: Platform | undefined, other: Platform): boolea
   return one.os === other.os && one.architecture === other.architecture && variant(one) === variant(other)
 }
 
-function parseManifest(json: unknown, digest: Digest): OciManifest {
+/** @throws MojaboxError `bundle-corrupt` */
+export function parseManifest(json: unknown, digest: Digest): OciManifest {
   const parsed = OciManifest.safeParse(json)
   if (!parsed.success) throw corrupt(`reading manifest ${digest}`, issueText(parsed.error), 'an OCI image manifest')
   return parsed.data
 }
 
-function parseIndex(json: unknown, digest: Digest): OciIndex {
+/** @throws MojaboxError `bundle-corrupt` */
+export function parseIndex(json: unknown, digest: Digest): OciIndex {
   const parsed = OciIndex.safeParse(json)
   if (!parsed.success) throw corrupt(`reading index ${digest}`, issueText(parsed.error), 'an OCI image index')
   return parsed.data

@@ -100,6 +100,7 @@ export async function buildFromSpec(specPath: string, flags: BuildFlags, io: Io)
 const STAGES: Record<BuildProgress['stage'], string> = {
   resolve: 'resolving names',
   fetch: 'fetching',
+  list: 'listing packages',
   write: 'writing',
 }
 

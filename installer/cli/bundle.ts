@@ -3,11 +3,12 @@ import type { VerifyFlags } from '../actions/read-bundle.ts'
 import { addBundleBuildCommand } from './bundle-build.ts'
 import { addBundleDiffCommand } from './bundle-diff.ts'
 import { collectNames } from './bundle-options.ts'
+import { addBundleSbomCommand } from './bundle-sbom.ts'
 import { addBundleSignCommands } from './bundle-sign.ts'
 import { addBundleSplitCommand } from './bundle-split.ts'
 import type { Io } from './io.ts'
 
-/** `mojabox bundle build|inspect|verify|diff|split|keygen|sign`. */
+/** `mojabox bundle build|inspect|verify|diff|sbom|split|keygen|sign`. */
 export function addBundleCommand(program: Command, io: Io): void {
   const bundle = program
     .command('bundle')
@@ -41,6 +42,7 @@ export function addBundleCommand(program: Command, io: Io): void {
       await verifyFile(path, options, io)
     })
   addBundleDiffCommand(bundle, io)
+  addBundleSbomCommand(bundle, io)
   addBundleSplitCommand(bundle, io)
   addBundleSignCommands(bundle, io)
 }

@@ -4,6 +4,7 @@ import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { MojaboxError } from '../../format/error.ts'
 import type { Descriptor, OciManifest } from '../../format/manifest.ts'
 import type { Cache } from '../cache.ts'
+import { keepScan, scanLayer } from '../sbom/read-layer.ts'
 
 /**
  * Layers that a registry only points at may not be carried, and could not be loaded offline.
@@ -50,13 +51,17 @@ function isCompressed({ mediaType }: Descriptor): boolean {
 
 async function countUnpacked(cache: Cache, name: string, layer: Descriptor, signal: AbortSignal): Promise<string> {
   let bytes = 0
+  const scan = scanLayer()
   const unpack = layer.mediaType.endsWith('zstd') ? createZstdDecompress() : createGunzip({ chunkSize: 256 * 1024 })
   try {
     await pipeline(
       createReadStream(cache.pathOf(layer.digest), { highWaterMark: 1024 * 1024 }),
       unpack,
       async (chunks: AsyncIterable<Buffer>) => {
-        for await (const chunk of chunks) bytes += chunk.length
+        for await (const chunk of chunks) {
+          bytes += chunk.length
+          scan.write(chunk)
+        }
       },
       { signal },
     )
@@ -74,5 +79,7 @@ async function countUnpacked(cache: Cache, name: string, layer: Descriptor, sign
       { cause: error },
     )
   }
+  // The SBOM asks for what is in it; unpacking it once is enough.
+  await keepScan(cache, layer, scan)
   return String(bytes)
 }

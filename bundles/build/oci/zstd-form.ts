@@ -9,6 +9,7 @@ import { jsonBytes } from '../../format/json-bytes.ts'
 import { ANNOTATIONS, type Descriptor, type Digest, MEDIA_TYPES, OciManifest } from '../../format/manifest.ts'
 import type { Cache } from '../cache.ts'
 import { diskFull } from '../disk-full.ts'
+import { shareContent } from '../sbom/read-layer.ts'
 import type { BuildContext } from '../source.ts'
 import { ociForm } from './oci-form.ts'
 import type { RawManifest } from './origin.ts'
@@ -39,6 +40,7 @@ async function zstdLayer(layer: Descriptor, { cache, limit, signal }: BuildConte
   let made = readFact(await cache.fact(layer.digest, name, compress))
   // The fact may be older than the cache's content.
   if ((await cache.sizeOf(made.digest)) !== made.size) made = readFact(await compress())
+  await shareContent(cache, layer, made.digest, signal)
   return {
     mediaType: `${LAYER}+zstd`,
     digest: made.digest,

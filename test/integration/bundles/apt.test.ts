@@ -173,7 +173,7 @@ describe('packages of a signed apt archive', () => {
   it('leaves out a distribution without an address, with a note, unless it is named', async () => {
     const notes: string[] = []
     const { manifest } = await buildIn(folder, { spec: SPEC, notes })
-    expect(manifest.artifacts).toEqual([])
+    expect(manifest.artifacts.map(({ kind }) => kind)).toEqual(['sbom'])
     expect(notes.join()).toMatch(/no packages for test-1.*--apt-mirror debian=URL/)
     const named = buildIn(folder, { spec: SPEC, distributions: ['test-1'] })
     await expect(named).rejects.toThrow(refusal({ code: 'archive-address-unknown', kind: 'usage' }))
@@ -187,6 +187,6 @@ describe('packages of a signed apt archive', () => {
     const stanza = ['Types: deb', `URIs: ${url}`, 'Suites: stable', 'Components: main', 'Signed-By:', ...lines]
     writeFileSync(join(aptFolder, 'sources.list.d', 'test.sources'), `${stanza.join('\n')}\n`)
     const { manifest } = await buildIn(folder, { spec: SPEC, origins: { aptFolder } })
-    expect(manifest.artifacts).toHaveLength(1)
+    expect(manifest.artifacts.map(({ kind }) => kind)).toEqual(['packages', 'sbom'])
   })
 })

@@ -62,6 +62,7 @@ describe.skipIf(!there)(`a bundle from ${REGISTRY}${there ? '' : ' (the lab is n
       'docker.io/library/redis:8.0',
       'docker.io/mojaloop/central-ledger:v19.5.5',
       'core-test-harness',
+      'sbom',
     ])
     expect(inspected.shared.length).toBeGreaterThan(0)
     expect((await mojabox(['inspect', bundle])).stdout).toMatch(

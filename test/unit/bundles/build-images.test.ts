@@ -7,7 +7,7 @@ import { readLock } from '../../../bundles/build/lock.ts'
 import { inspectBundle } from '../../../bundles/format/inspect.ts'
 import { ANNOTATIONS, OciIndex, OciManifest } from '../../../bundles/format/manifest.ts'
 import { openBundle } from '../../../bundles/format/open.ts'
-import { readArtifactManifest } from '../../../bundles/format/read-artifact.ts'
+import { artifactBlobs, jsonReader, readArtifactManifest } from '../../../bundles/format/read-artifact.ts'
 import { verifyBundle } from '../../../bundles/format/verify.ts'
 import { buildIn, specOf } from './build-in.ts'
 import { DOCKER, type FakeRegistry, OCI, putImage, putMultiPlatformImage, startFakeRegistry } from './fake-registry.ts'
@@ -127,8 +127,8 @@ describe('building images', () => {
     await verifyBundle(bundle)
     expect(artifact.platform).toBeUndefined()
     expect(manifest.layers).toHaveLength(1)
-    // Bundle manifest, index, and manifest, configuration and layer of each platform.
-    expect(bundle.extents.size).toBe(8)
+    // Index, and manifest, configuration and layer of each platform.
+    expect(await artifactBlobs(artifact, jsonReader(bundle))).toHaveLength(7)
     await expect(readArtifactManifest(bundle, artifact, { os: 'linux', architecture: 's390x' })).rejects.toThrow(
       /does not carry it/,
     )

@@ -141,7 +141,7 @@ describe('a delta', () => {
     const { base, delta } = await oldAndDelta()
     const inspected = await inspectBundle(await open(delta.path))
     expect(inspected).toMatchObject({ base: base.manifest.digest, leftOut: delta.leftOut })
-    expect(inspected.artifacts.map(({ leftOutBytes }) => leftOutBytes)).toEqual([delta.leftOut.bytes, 0])
+    expect(inspected.artifacts.map(({ leftOutBytes }) => leftOutBytes)).toEqual([delta.leftOut.bytes, 0, 0])
     expect(bundleTable(inspected)).toContain(`delta of  ${base.manifest.digest}`)
     expect(bundleTable(await inspectBundle(base))).not.toContain('delta')
   })

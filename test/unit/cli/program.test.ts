@@ -91,6 +91,7 @@ describe('--help', () => {
     ['bundle', 'inspect'],
     ['bundle', 'verify'],
     ['bundle', 'diff'],
+    ['bundle', 'sbom'],
     ['bundle', 'split'],
   ])('shows examples (%s %s)', async (...words) => {
     const { code, out } = await mojabox(...words.filter(Boolean), '--help')

@@ -14,7 +14,7 @@ import type { FileParams } from '../../../agent/engine/steps/file.ts'
 import type { FolderParams } from '../../../agent/engine/steps/folder.ts'
 import { handlerOf } from '../../../agent/engine/steps/registry.ts'
 import { secretPath } from '../../../agent/store/secrets.ts'
-import { OciManifest } from '../../../bundles/format/manifest.ts'
+import { type Artifact, type Digest, OciManifest } from '../../../bundles/format/manifest.ts'
 import { orderOf } from '../service/orders.ts'
 import { IMAGES, shippedBundle } from './harness.ts'
 
@@ -245,6 +245,18 @@ describe('loadDeployment', () => {
     const { bundle } = shippedBundle()
     const { keptBlobs } = await loadDeployment(bundle, { ...HOST, profile })
     expect(keptBlobs.map(({ digest }) => digest)).toContain(bundle.manifest.digest)
+  })
+
+  it('keeps nothing of the bundle’s SBOM, which is for people', async () => {
+    const { bundle } = shippedBundle()
+    const [image] = bundle.manifest.artifacts
+    if (image === undefined) throw new Error('no artifact')
+    const before = await loadDeployment(bundle, { ...HOST, profile })
+    const digest: Digest = `sha256:${'5b'.repeat(32)}`
+    const sbom: Artifact = { ...image, kind: 'sbom', name: 'sbom', descriptor: { ...image.descriptor, digest } }
+    const manifest = { ...bundle.manifest, artifacts: [...bundle.manifest.artifacts, sbom] }
+    const { keptBlobs } = await loadDeployment({ ...bundle, manifest }, { ...HOST, profile })
+    expect(keptBlobs).toEqual(before.keptBlobs)
   })
 
   it('refuses an unknown profile, naming those there are', async () => {
