@@ -1,4 +1,6 @@
+import pRetry from 'p-retry'
 import { z } from 'zod'
+import { factsOf } from '../../bundles/format/error.ts'
 import type { RunCommand } from '../contract/step.ts'
 
 const Inspected = z.array(
@@ -29,6 +31,15 @@ export interface Container {
 
 /** The containers of a Compose project, running or not, without those that `compose run` made for once. @throws MojaboxError `command-failed` when Docker does not answer */
 export async function listContainers(run: RunCommand, project: string): Promise<Container[]> {
+  // A container that goes between the two questions fails the second; a busy Docker may be late with either.
+  return pRetry(() => lookOnce(run, project), {
+    retries: 1,
+    minTimeout: 500,
+    shouldRetry: ({ error }) => factsOf(error).code === 'command-failed',
+  })
+}
+
+async function lookOnce(run: RunCommand, project: string): Promise<Container[]> {
   const label = 'label=com.docker.compose'
   const filters = ['--filter', `${label}.project=${project}`, '--filter', `${label}.oneoff=False`]
   const listed = await run(['docker', 'ps', '--all', '--quiet', '--no-trunc', ...filters], { timeoutMs: 10_000 })
