@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { zstdDecompressSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readLock } from '../../../bundles/build/lock.ts'
@@ -80,7 +81,7 @@ describe('building images', () => {
       const [layer] = carried.layers
       expect(carried.config.digest).toBe(upstream.config.digest)
       expect(layer?.mediaType).toBe('application/vnd.oci.image.layer.v1.tar+zstd')
-      const plain = zstdDecompressSync(await bytesOf(bundle.read(layer?.digest ?? 'sha256:')))
+      const plain = zstdDecompressSync(await buffer(bundle.read(layer?.digest ?? 'sha256:')))
       expect(plain.toString()).toBe('layer '.repeat(1000))
       expect(layer?.annotations).toEqual({
         [ANNOTATIONS.uncompressedDigest]: `sha256:${createHash('sha256').update(plain).digest('hex')}`,
@@ -382,10 +383,4 @@ async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of stream) chunks.push(chunk)
   return Buffer.concat(chunks).toString()
-}
-
-async function bytesOf(stream: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk)
-  return Buffer.concat(chunks)
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { create } from 'tar'
 import { describe, expect, it } from 'vitest'
@@ -62,7 +63,7 @@ describe('images from files', () => {
     const [artifact] = bundle.manifest.artifacts
     if (artifact === undefined) throw new Error('no artifact')
     const manifest = await readArtifactManifest(bundle, artifact)
-    const content = gunzipSync(await bytesOf(bundle.read(manifest.layers[0]?.digest ?? 'sha256:')))
+    const content = gunzipSync(await buffer(bundle.read(manifest.layers[0]?.digest ?? 'sha256:')))
     await verifyBundle(bundle)
     await bundle.close()
     expect(manifest.layers.map(({ digest }) => digest)).toEqual([
@@ -119,7 +120,7 @@ describe('files and executables', () => {
       unpackedBytes: program.length,
     })
     expect(layer?.annotations?.[ANNOTATIONS.uncompressedDigest]).toBe(`sha256:${sha256(program)}`)
-    expect(gunzipSync(await bytesOf(bundle.read(layer?.digest ?? 'sha256:'))).toString()).toBe(program)
+    expect(gunzipSync(await buffer(bundle.read(layer?.digest ?? 'sha256:'))).toString()).toBe(program)
     await verifyBundle(bundle)
     await bundle.close()
   })
@@ -196,10 +197,4 @@ function refusal(code: string, found: RegExp) {
   return expect.objectContaining({
     facts: expect.objectContaining({ code, kind: 'usage', found: expect.stringMatching(found) }),
   })
-}
-
-async function bytesOf(stream: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk)
-  return Buffer.concat(chunks)
 }
