@@ -36,9 +36,11 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   steps: Step[]
   /** This node's install ended well before, so a run that changes nothing finds a hub that was validated. */
   settled: boolean
+  /** IDs of the trusted keys that signed the bundle. */
+  signedBy: string[]
   rendered: Rendered
 }> {
-  signersOfBundle(order)
+  const signedBy = signersOfBundle(order)
   refuseOlder(await readNodeState(), bundle.manifest, order)
   const facts = await collectFacts({ run: command, paths: DISK_PATHS, deskTimeMs: deskTimeMs() })
   const distribution = facts.os?.key ?? 'unknown'
@@ -78,7 +80,7 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
     ...planAgent(order, bundle.manifest, validationKeys(deployment.profile).values()),
   ]
   const settled = journal.applied().some(({ step, kept }) => step.id === 'agent' && !kept)
-  return { checks, steps, settled, rendered }
+  return { checks, steps, settled, rendered, signedBy }
 }
 
 /** The images that the bundle has to bring, and those of the site's own, which must be there. */

@@ -23,7 +23,6 @@ import type { Hello } from './greeting.ts'
 import { prepareInstall } from './prepare-install.ts'
 import { reenter } from './reentry.ts'
 import { dataSteps, removeData } from './reset-data.ts'
-import { signersOfBundle } from './signed-bundle.ts'
 import { askAgent, observeStatus, requireNodeState } from './status.ts'
 import { loadReport, saveReport, validateApart } from './validation.ts'
 import { failUnlessPassed } from './verdict.ts'
@@ -130,7 +129,7 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
   },
 
   async install(run) {
-    const { checks, steps, settled } = await prepare(run)
+    const { checks, steps, settled, signedBy } = await prepare(run)
     if (checks.some((check) => check.status === 'fail')) {
       await leaveAsFound(run)
       refuseFailed(checks)
@@ -138,7 +137,7 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
     await clearPlaces(run.command)
     const changed = await applySteps(steps, handlerOf, run.context, run.journal, run.emit)
     const { skipChecks: skippedChecks, unsignedAllowed } = run.order
-    const about = { checks, skippedChecks, signedBy: signersOfBundle(run.order), unsignedAllowed }
+    const about = { checks, skippedChecks, signedBy, unsignedAllowed }
     const recent = changed === 0 && settled ? await recentReport(run) : undefined
     if (recent) tell(run, { ...recent, ...about })
     else {

@@ -12,6 +12,7 @@ import type { Connection } from '../fleet/connection.ts'
 import { eachHost, outcomeError } from '../fleet/each-host.ts'
 import type { Host, Site } from '../site/site.ts'
 import { notInstalled } from './not-installed.ts'
+import type { BundleTrust } from './trusted-bundle.ts'
 
 type RunFinished = Extract<Event, { type: 'run-finished' }>
 
@@ -25,8 +26,7 @@ export interface SiteRun {
   bundle: OpenBundle | undefined
   /** Of a delta whose base is not at hand. */
   leftOut?: WorkOrder['leftOut']
-  signature?: WorkOrder['signature']
-  unsignedAllowed?: boolean
+  trust?: BundleTrust | undefined
   downgradeAllowed?: boolean
   executables: ExecutableSource
   /** Of what this desk sends, all hosts together. */
@@ -91,8 +91,7 @@ function orderFor(options: SiteRun, host: Host, run: string): WorkOrder {
     profile: site.profile,
     ...(bundle && { bundle: bundle.manifest.digest }),
     ...(options.leftOut && { leftOut: options.leftOut }),
-    ...(options.signature && { signature: options.signature }),
-    unsignedAllowed: options.unsignedAllowed === true && !options.signature,
+    ...(options.trust ?? { unsignedAllowed: false }),
     downgradeAllowed: options.downgradeAllowed === true,
     settings: site.settings,
     composeOverrides: options.composeOverrides,

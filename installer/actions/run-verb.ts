@@ -62,7 +62,8 @@ export async function runOnSite(
   io: Io,
 ): Promise<void> {
   const { site } = resolved
-  const [{ runSite }, { executableSource }, { leftOutAtDesk }, { RateLimit }, { signatureFor }] = await Promise.all([
+  const allowUnsigned = options.allowUnsigned === true
+  const [{ runSite }, { executableSource }, { leftOutAtDesk }, { RateLimit }, { trustIn }] = await Promise.all([
     import('./run-site.ts'),
     import('../delivery/executable.ts'),
     import('../delivery/left-out.ts'),
@@ -80,13 +81,8 @@ export async function runOnSite(
       verb,
       bundle,
       leftOut: bundle && (await leftOutAtDesk(bundle)),
-      signature:
-        bundle &&
-        (await signatureFor(site.bundle, bundle.manifest, site.trust, {
-          allowUnsigned: options.allowUnsigned === true,
-        })),
+      trust: bundle && (await trustIn(site.bundle, bundle.manifest, site.trust, { allowUnsigned })),
       downgradeAllowed: options.allowDowngrade === true,
-      unsignedAllowed: options.allowUnsigned === true && site.trust.length > 0,
       executables: executableSource(bundle, options.executable),
       rate: options.limitRate === undefined ? undefined : new RateLimit(options.limitRate),
       reach: await reach(),

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { chown, lstat, mkdir, readFile, rm, rmdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
+import { digestOf } from '../../../bundles/format/digest.ts'
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import type { Digest } from '../../../bundles/format/manifest.ts'
 import type { StepHandler } from '../../contract/step.ts'
@@ -14,8 +14,13 @@ export interface FolderParams {
   files: { path: string; digest: Digest }[]
 }
 
-/** Names what came from a bundle, so that it goes when a later bundle lacks it; the rest is the site's own. */
-const PLACED = '.from-bundle.json'
+/**
+ * Names what came from a bundle, so that it goes when a later bundle lacks it; the rest is the site's own. Beside the
+ * folder, where only root writes: into the folder itself a service may, and root removes what is named here.
+ */
+function placedPath(path: string): string {
+  return join(dirname(path), `.${basename(path)}.from-bundle.json`)
+}
 
 /** A folder that services mount, with files of the bundle in it. What others put there stays, unless data is deleted. */
 export const folder: StepHandler<FolderParams> = {
@@ -48,20 +53,21 @@ export const folder: StepHandler<FolderParams> = {
       await mkdir(dirname(target), { recursive: true, mode: 0o755 })
       await writeFileAtomic(target, await bundle.readBlob(digest), { mode: 0o644 })
     }
-    const list = join(path, PLACED)
-    if (wanted.length === 0) await rm(list, { force: true })
-    else await writeFileAtomic(list, JSON.stringify(wanted), { mode: 0o644 })
+    if (wanted.length === 0) await rm(placedPath(path), { force: true })
+    else await writeFileAtomic(placedPath(path), JSON.stringify(wanted), { mode: 0o644 })
   },
 
   async undo({ order }, { path }) {
+    const placed = await placedIn(path)
+    await rm(placedPath(path), { force: true })
     if (order.deleteData) return rm(path, { recursive: true, force: true })
-    await removeFiles(path, [...(await placedIn(path)), PLACED])
+    await removeFiles(path, placed)
     await rmdir(path).catch(() => {})
   },
 }
 
 async function placedIn(path: string): Promise<string[]> {
-  const text = await readFile(join(path, PLACED), 'utf8').catch(() => '[]')
+  const text = await readFile(placedPath(path), 'utf8').catch(() => '[]')
   try {
     return JSON.parse(text) as string[]
   } catch {
@@ -85,7 +91,7 @@ async function removeFiles(path: string, files: readonly string[]): Promise<void
 
 async function digestOfFile(path: string): Promise<Digest | undefined> {
   const bytes = await readFile(path).catch(() => undefined)
-  return bytes && `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+  return bytes && digestOf(bytes)
 }
 
 function noBundle(path: string): MojaboxError {

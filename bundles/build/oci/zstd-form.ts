@@ -14,7 +14,7 @@ import type { BuildContext } from '../source.ts'
 import { ociForm } from './oci-form.ts'
 import type { RawManifest } from './origin.ts'
 
-/** zstd's own usual level: twice as fast to unpack as gzip's files are, and a tenth smaller. */
+/** zstd's own usual level: a tenth smaller than gzip's files, and unpacked in a quarter of their time. */
 const LEVEL = 3
 const LAYER = 'application/vnd.oci.image.layer.v1.tar'
 

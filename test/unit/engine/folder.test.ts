@@ -1,15 +1,13 @@
-import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { NodeBundle } from '../../../agent/contract/step.ts'
 import { folder } from '../../../agent/engine/steps/folder.ts'
-import type { Digest } from '../../../bundles/format/manifest.ts'
+import { digestOf } from '../../../bundles/format/digest.ts'
 import { orderOf } from '../service/orders.ts'
 import { contextOf } from './step-context.ts'
 
-const digestOf = (text: string): Digest => `sha256:${createHash('sha256').update(text).digest('hex')}`
 const filesOf = (texts: Record<string, string>) =>
   Object.entries(texts).map(([path, text]) => ({ path, digest: digestOf(text) }))
 const contextWith = (texts: Record<string, string>) => {
@@ -65,13 +63,23 @@ describe('a folder that services mount', () => {
   it('goes with an uninstall, but for what others put there, which goes with the data', async () => {
     await apply(FIRST)
     await folder.undo?.(contextOf(), { path, uid, files: filesOf(FIRST) }, null)
-    await expect(readdir(path)).rejects.toThrow('ENOENT')
+    expect(await readdir(root)).toEqual([])
     await apply({})
     await writeFile(join(path, 'report.html'), 'report')
     await folder.undo?.(contextOf(), { path, uid, files: [] }, null)
     expect(await here()).toEqual(['report.html'])
     await folder.undo?.(contextOf({ order: orderOf({ deleteData: true }) }), { path, uid, files: [] }, null)
     await expect(readdir(path)).rejects.toThrow('ENOENT')
+  })
+
+  it('removes nothing that a service names in its own folder', async () => {
+    const victim = join(root, 'victim')
+    await writeFile(victim, 'stays')
+    await apply({})
+    await writeFile(join(path, '.from-bundle.json'), JSON.stringify(['../victim']))
+    await apply({})
+    await folder.undo?.(contextOf(), { path, uid, files: [] }, null)
+    expect(await readFile(victim, 'utf8')).toBe('stays')
   })
 
   it('says that it takes an install where there is no bundle', async () => {
