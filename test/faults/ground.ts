@@ -1,0 +1,91 @@
+import { bundle, Desk } from '../e2e/support/desk.ts'
+import { expectDone } from '../e2e/support/expectations.ts'
+import type { NodeOptions } from '../lab/nodes.ts'
+import { ensureLaterBundle } from './later-bundle.ts'
+import { fillLedger } from './ledger.ts'
+import type { FaultVerb } from './row.ts'
+import { Subject } from './subject.ts'
+
+type HostOptions = Omit<NodeOptions, 'name' | 'publicKey'>
+
+/**
+ * What the rows of a run share: a desk, the two bundles, and a hub with data that is upgraded again and again. Hosts of a
+ * row's own go with it.
+ */
+export class Ground {
+  readonly desk: Desk
+  /** What is installed first, and what it is upgraded to. */
+  readonly bundles: { base: string; later: string }
+  readonly #ofRow: Subject[] = []
+  #hub: Subject | undefined
+  #hosts = 0
+
+  private constructor(desk: Desk, later: string) {
+    this.desk = desk
+    this.bundles = { base: bundle, later }
+  }
+
+  static async open(): Promise<Ground> {
+    const later = await ensureLaterBundle(bundle)
+    return new Ground(await Desk.open(), later)
+  }
+
+  /** Where a row's fault is made: a bare host for an install, a hub with data for an upgrade. */
+  async subject(verb: FaultVerb): Promise<Subject> {
+    return verb === 'install' ? this.bare() : this.hub()
+  }
+
+  /** A host of its own for a row, with nothing on it. */
+  async bare(options: HostOptions = {}): Promise<Subject> {
+    const subject = await this.#host('bare', options)
+    this.#ofRow.push(subject)
+    return subject
+  }
+
+  /** A host of its own for a row, with the first bundle installed and money in its ledger. */
+  async freshHub(options: HostOptions = {}): Promise<Subject> {
+    const subject = await this.bare(options)
+    await this.#fill(subject)
+    return subject
+  }
+
+  /** The hub that rows share, back at the first bundle. */
+  async hub(): Promise<Subject> {
+    if (this.#hub) {
+      const back = ['--allow-downgrade', '--bundle', this.bundles.base]
+      expectDone(await this.desk.run(['install', ...this.#hub.flags, ...back]))
+      this.#hub.ledger = await this.#hub.readLedger()
+    } else {
+      const hub = await this.#host('hub', {})
+      await this.#fill(hub)
+      this.#hub = hub
+    }
+    return this.#hub
+  }
+
+  /** Takes the row's hosts away; after a failure the shared hub too, as nobody knows in what state it is. */
+  async rowEnded({ well }: { well: boolean }): Promise<void> {
+    const gone = this.#ofRow.splice(0)
+    if (!well && this.#hub) {
+      gone.push(this.#hub)
+      this.#hub = undefined
+    }
+    await Promise.all(gone.map((subject) => subject.remove()))
+  }
+
+  close(): Promise<void> {
+    return this.desk.close()
+  }
+
+  async #host(name: string, options: HostOptions): Promise<Subject> {
+    this.#hosts += 1
+    const host = await this.desk.host(`${name}-${this.#hosts}`, options)
+    return new Subject(this.desk, host, this.bundles.base)
+  }
+
+  async #fill(subject: Subject): Promise<void> {
+    expectDone(await subject.run())
+    subject.ledger = await fillLedger(subject.host.name)
+    subject.bundle = this.bundles.later
+  }
+}
