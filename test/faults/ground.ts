@@ -3,7 +3,7 @@ import { expectDone } from '../e2e/support/expectations.ts'
 import type { NodeOptions } from '../lab/nodes.ts'
 import { ensureLaterBundle } from './later-bundle.ts'
 import { fillLedger } from './ledger.ts'
-import type { FaultVerb } from './row.ts'
+import type { FaultRow, FaultVerb } from './row.ts'
 import { Subject } from './subject.ts'
 
 type HostOptions = Omit<NodeOptions, 'name' | 'publicKey'>
@@ -16,18 +16,22 @@ export class Ground {
   readonly desk: Desk
   /** What is installed first, and what it is upgraded to. */
   readonly bundles: { base: string; later: string }
+  /** The rows that are run. */
+  readonly rows: readonly FaultRow[]
+  readonly #shared = new Map<string, Promise<unknown>>()
   readonly #ofRow: Subject[] = []
   #hub: Subject | undefined
   #hosts = 0
 
-  private constructor(desk: Desk, later: string) {
+  private constructor(desk: Desk, later: string, rows: readonly FaultRow[]) {
+    this.rows = rows
     this.desk = desk
     this.bundles = { base: bundle, later }
   }
 
-  static async open(): Promise<Ground> {
+  static async open(rows: readonly FaultRow[]): Promise<Ground> {
     const later = await ensureLaterBundle(bundle)
-    return new Ground(await Desk.open(), later)
+    return new Ground(await Desk.open(), later, rows)
   }
 
   /** Where a row's fault is made: a bare host for an install, a hub with data for an upgrade. */
@@ -61,6 +65,13 @@ export class Ground {
       this.#hub = hub
     }
     return this.#hub
+  }
+
+  /** Does a thing the first time that a row asks for it, for all of them. */
+  once<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const known = this.#shared.get(name) ?? work()
+    this.#shared.set(name, known)
+    return known as Promise<T>
   }
 
   /** Takes the row's hosts away; after a failure the shared hub too, as nobody knows in what state it is. */

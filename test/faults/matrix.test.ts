@@ -9,14 +9,16 @@ import { Ground } from './ground.ts'
 import { rowsFor } from './registry.ts'
 import type { FaultRow, Outcome } from './row.ts'
 
+const rows = rowsFor(process.env.MOJABOX_FAULTS)
+
 describe('an install or an upgrade that is hurt', () => {
   let ground: Ground
   beforeAll(async () => {
-    ground = await Ground.open()
+    ground = await Ground.open(rows)
   })
   afterAll(() => ground?.close())
 
-  for (const row of rowsFor(process.env.MOJABOX_FAULTS)) {
+  for (const row of rows) {
     test(`${row.id}: ${row.title}`, async () => {
       const startedAt = performance.now()
       const ended = (result: Partial<Outcome> & { error?: string }) => record(row, startedAt, result)

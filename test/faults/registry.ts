@@ -1,9 +1,17 @@
 import type { FaultRow } from './row.ts'
+import { contentionRows } from './rows/contention.ts'
+import { linkRows } from './rows/link.ts'
+import { powerRows } from './rows/power.ts'
 import { processRows } from './rows/process.ts'
+import { resourceRows } from './rows/resources.ts'
 
 /** Every group of faults, by the name of its file in `rows/`. */
 export const GROUPS: Record<string, readonly FaultRow[]> = {
   process: processRows,
+  link: linkRows,
+  resources: resourceRows,
+  contention: contentionRows,
+  power: powerRows,
 }
 
 /**

@@ -14,6 +14,8 @@ export interface FaultRow {
   verb: FaultVerb
   /** Runs within `npm test` too. */
   fast?: true
+  /** For rows whose faults are all made to one command: the points where this one's are (`points/points.c`). */
+  points?: readonly string[]
   /** Hurts a command, and returns what came of it. @throws when anything is not as it must be */
   run(ground: Ground): Promise<Outcome>
 }

@@ -21,6 +21,7 @@ export class Subject {
   bundle: string
   /** What the ledger held before the fault; undefined where there was none. */
   ledger: LedgerContent | undefined
+  #last: [RunOptions, readonly string[]] = [{}, []]
 
   constructor(desk: Desk, host: LabNode, bundle: string) {
     this.desk = desk
@@ -37,9 +38,15 @@ export class Subject {
     return ['install', ...this.flags, '--bundle', this.bundle]
   }
 
-  /** Starts the command that is to be hurt. */
+  /** Starts the command that is to be hurt; `more` are flags after the others. */
   start(options: RunOptions = {}, more: readonly string[] = []): MojaboxProcess {
+    this.#last = [options, more]
     return this.desk.start([...this.command, ...more], options)
+  }
+
+  /** Starts the same command again. */
+  startAgain(): MojaboxProcess {
+    return this.start(...this.#last)
   }
 
   run(options: RunOptions = {}, more: readonly string[] = []): Promise<Ended> {

@@ -1,28 +1,86 @@
-import type { MojaboxProcess } from '../../e2e/support/mojabox-process.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { EXIT } from '../../e2e/support/expectations.ts'
+import { type Harm, rowsAlong } from '../along.ts'
+import { engineKilled } from '../engine-killed.ts'
 import { type FaultRow, VERBS } from '../row.ts'
 
-/** Waits until that part of the images' bytes has come. */
-async function transferred(command: MojaboxProcess, part: number): Promise<void> {
-  await command.saw('step-progress', ({ id, done, total }) => id === 'images' && done >= total * part)
-}
+const deskKilled = [10, 50, 90].map(
+  (percent): Harm => ({
+    fault: `desk-killed-at-${percent}`,
+    title: `SIGKILL of the desk at ${percent} % of the transfer`,
+    ...(percent === 50 && { fast: ['upgrade'] }),
+    at: percent / 100,
+    async make(subject, command) {
+      command.signal('SIGKILL')
+      await command.ended
+      return subject.startAgain()
+    },
+  }),
+)
 
-const deskKilled = VERBS.flatMap((verb) =>
-  [10, 50, 90].map(
-    (percent): FaultRow => ({
-      id: `process/desk-killed-at-${percent}/${verb}`,
-      title: `SIGKILL of the desk at ${percent} % of the transfer`,
+/** A program that works for the engine dies in the middle of it, once. */
+const whileRuns: FaultRow[] = [
+  {
+    id: 'process/dpkg-killed/install',
+    title: 'SIGKILL of dpkg while it unpacks',
+    verb: 'install',
+    async run(ground) {
+      const subject = await ground.bare()
+      const command = subject.start()
+      await subject.running('dpkg-deb')
+      await subject.on('pkill', '-KILL', '-x', 'dpkg')
+      return subject.recovered(await command.ended, { exit: EXIT.step, code: 'command-failed' })
+    },
+  },
+  ...VERBS.flatMap((verb): FaultRow[] => [
+    {
+      id: `process/dockerd-killed-at-images/${verb}`,
+      title: 'SIGKILL of dockerd while it pulls',
       verb,
-      ...(verb === 'upgrade' && percent === 50 && { fast: true }),
+      async run(ground) {
+        const subject = await ground.subject(verb)
+        const command = subject.start({}, ['--limit-rate', '10M'])
+        await command.saw('step-progress', ({ id, done, total }) => id === 'images' && done > total / 4)
+        await subject.on('pkill', '-KILL', '-x', 'dockerd')
+        return subject.recovered(await command.ended, 'done')
+      },
+    },
+    {
+      id: `process/dockerd-killed-at-services/${verb}`,
+      title: 'SIGKILL of dockerd while services start',
+      verb,
       async run(ground) {
         const subject = await ground.subject(verb)
         const command = subject.start()
-        await transferred(command, percent / 100)
-        command.signal('SIGKILL')
-        return subject.recovered(await command.ended, 'killed')
+        await command.saw('step-progress', ({ id }) => id === 'services')
+        await subject.on('pkill', '-KILL', '-x', 'dockerd')
+        return subject.recovered(await command.ended, 'done')
       },
-    }),
-  ),
-)
+    },
+    {
+      id: `process/agent-killed/${verb}`,
+      title: 'SIGKILL of the agent, whenever it has begun anew, until the command’s end',
+      verb,
+      async run(ground) {
+        const subject = await ground.subject(verb)
+        const command = subject.start()
+        let over = false
+        const ended = command.ended.finally(() => {
+          over = true
+        })
+        while (!over) {
+          await subject.on('systemctl', 'kill', '--signal=KILL', 'mojabox-agent.service')
+          await delay(3_000)
+        }
+        return subject.recovered(await ended, 'done')
+      },
+    },
+  ]),
+]
 
 /** Processes that are killed: the desk's, the engine's, and those that the engine has work for it. */
-export const processRows: readonly FaultRow[] = [...deskKilled]
+export const processRows: readonly FaultRow[] = [
+  ...rowsAlong('process', deskKilled, 'done'),
+  ...whileRuns,
+  ...engineKilled,
+]

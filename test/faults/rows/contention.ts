@@ -1,0 +1,72 @@
+import { expect } from 'vitest'
+import { Desk } from '../../e2e/support/desk.ts'
+import { EXIT, expectNoInsides, expectRefused } from '../../e2e/support/expectations.ts'
+import { type FaultRow, VERBS } from '../row.ts'
+
+const BUSY = /another install is running[\s\S]*started by \S+@/
+
+/** Who else is at work on the same host. */
+export const contentionRows: readonly FaultRow[] = VERBS.flatMap((verb): FaultRow[] => [
+  {
+    id: `contention/two-at-once/${verb}`,
+    title: 'the same command twice, at the same moment',
+    verb,
+    async run(ground) {
+      const subject = await ground.subject(verb)
+      const ended = await Promise.all([subject.run(), subject.run()])
+      const [first, second] = ended.toSorted((left, right) => (left.code ?? 0) - (right.code ?? 0))
+      if (!first || !second) throw new Error('two commands were run')
+      expect(expectRefused(second, EXIT.check)).toMatch(BUSY)
+      const { outcome } = await subject.recovered(first, 'done')
+      return { said: 'exit 0, and exit 3, node-busy', outcome }
+    },
+  },
+  {
+    id: `contention/second-desk/${verb}`,
+    title: 'a second desk in the middle: install, upgrade to another bundle, uninstall',
+    verb,
+    ...(verb === 'upgrade' && { fast: true }),
+    async run(ground) {
+      const subject = await ground.subject(verb)
+      const other = await Desk.open()
+      try {
+        const command = subject.start({}, ['--limit-rate', '5M'])
+        await command.saw('step-progress', ({ id, done }) => id === 'images' && done > 0)
+        const [, ...flags] = subject.command
+        for (const asked of [
+          subject.command,
+          ['install', ...flags, '--bundle', ground.bundles.base],
+          ['uninstall', ...subject.flags],
+        ])
+          expect(expectRefused(await other.run(asked), EXIT.check)).toMatch(BUSY)
+        return await subject.recovered(await command.ended, 'done')
+      } finally {
+        await other.close()
+      }
+    },
+  },
+  {
+    id: `contention/agent-and-desk/${verb}`,
+    title: 'the agent validates, and is asked, while a desk installs',
+    verb,
+    async run(ground) {
+      const subject = verb === 'install' ? await ground.freshHub() : await ground.subject(verb)
+      const command = subject.start()
+      let asked = 0
+      let over = false
+      const ended = command.ended.finally(() => {
+        over = true
+      })
+      while (!over) {
+        // It begins its work anew each time that it is started: with a look at the hub, then a validation.
+        await subject.on('systemctl', 'restart', 'mojabox-agent.service')
+        const validated = await subject.desk.run(['validate', ...subject.flags])
+        expectNoInsides(validated)
+        expect([EXIT.done, EXIT.validation]).toContain(validated.code)
+        asked += 1
+      }
+      expect(asked).toBeGreaterThan(0)
+      return subject.recovered(await ended, 'done')
+    },
+  },
+])
