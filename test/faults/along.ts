@@ -55,14 +55,23 @@ async function hurtAlong(ground: Ground, verb: FaultVerb, harms: readonly Harm[]
   const made: string[] = []
   let command = subject.start({ timeoutMs: 15 * 60_000 }, ['--limit-rate', RATE[verb]])
   for (const [index, harm] of harms.entries()) {
-    await arrived(command, harm.at ?? (index + 0.5) / (harms.length + 0.5))
-    const before = bytesOf(command)
-    command = await harm.make(subject, command)
-    await command.saw('step-progress', ({ id, done, total }) => id === 'images' && (done > before || done === total))
+    const at = harm.at ?? (index + 0.5) / (harms.length + 0.5)
+    command = await hurtOnce(subject, command, harm, at).catch((error: Error) => {
+      throw new Error(`${harm.fault}: ${error.message}\n${command.output.stderr}`, { cause: error })
+    })
     made.push(harm.fault)
   }
   const ended: Ended = await command.ended
   return { made, outcome: await subject.recovered(ended, expected) }
+}
+
+/** Waits until so much has come, does the harm, and waits until more comes. */
+async function hurtOnce(subject: Subject, command: MojaboxProcess, harm: Harm, at: number): Promise<MojaboxProcess> {
+  await arrived(command, at)
+  const before = bytesOf(command)
+  const then = await harm.make(subject, command)
+  await then.saw('step-progress', ({ id, done, total }) => id === 'images' && (done > before || done === total))
+  return then
 }
 
 /** Waits until that part of the images' bytes has come. */

@@ -1,8 +1,10 @@
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Desk, RunOptions } from '../e2e/support/desk.ts'
 import { changedBy, EXIT, errorOf, expectDone, expectNoInsides, expectRefused } from '../e2e/support/expectations.ts'
 import { type Ended, type MojaboxProcess, only } from '../e2e/support/mojabox-process.ts'
 import { type LabNode, nodeExec, removeNode } from '../lab/nodes.ts'
+import { run } from '../lab/process.ts'
 import { waitFor } from '../lab/wait.ts'
 import { type LedgerContent, ledgerContent } from './ledger.ts'
 import { leftBehind } from './left-behind.ts'
@@ -100,8 +102,12 @@ export class Subject {
     expect(await leftBehind(this.host.name)).toEqual([])
   }
 
-  remove(): Promise<void> {
-    return removeNode(this.host.name)
+  /** Takes the host away, and the desk's memory of its key: another host will have its address. */
+  async remove(): Promise<void> {
+    await removeNode(this.host.name)
+    await run(['ssh-keygen', '-R', this.host.ip, '-f', join(this.desk.folder, '.mojabox', 'known_hosts')], {
+      allowFailure: true,
+    })
   }
 
   #endedAs(ended: Ended, expected: Expected): string {
