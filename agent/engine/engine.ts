@@ -1,6 +1,7 @@
 import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import type { Emit, PlannedStep } from '../contract/events.ts'
 import type { Step, StepContext, StepHandler } from '../contract/step.ts'
+import { diskFailure } from '../store/disk-space.ts'
 import type { Journal } from './journal.ts'
 
 /** Finds the handler of a step kind; unknown kinds are a bug. */
@@ -129,6 +130,8 @@ export async function undoSteps(
 
 function inStep(title: string, error: unknown): MojaboxError {
   if (error instanceof MojaboxError) return error
+  const disk = diskFailure(error)
+  if (disk) return disk
   const facts = factsOf(error)
   return new MojaboxError(
     { ...facts, code: 'step-failed', kind: 'step', message: `${title}: ${facts.message}` },

@@ -15,6 +15,7 @@ import { Journal } from '../engine/journal.ts'
 import { handlerOf } from '../engine/steps/registry.ts'
 import { createRunCommand } from '../runtimes/command.ts'
 import { Arrivals } from '../store/arrivals.ts'
+import { diskFailure } from '../store/disk-space.ts'
 import { openNodeBundle } from '../store/node-bundle.ts'
 import { Store } from '../store/store.ts'
 import type { DeskLink } from './desk-link.ts'
@@ -59,7 +60,7 @@ export async function runOrder(hello: Hello, link: DeskLink, signal: AbortSignal
     const run = await begin(order, link, emit, signal, () => Date.now() + aheadMs)
     changed = await VERBS[order.verb](run)
   } catch (error) {
-    failure = signal.aborted ? signal.reason : error
+    failure = signal.aborted ? signal.reason : (diskFailure(error) ?? error)
   }
   const seconds = Math.round(Date.now() - startedAt) / 1000
   if (failure === undefined) emit({ type: 'run-finished', outcome: 'done', changed, seconds })
