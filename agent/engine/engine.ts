@@ -38,7 +38,7 @@ export async function applySteps(
     const title = handler.describe(step.params)
     const stepContext = context(step)
     stepContext.signal.throwIfAborted()
-    const startedAt = Date.now()
+    const startedAt = performance.now()
     emit({ type: 'step-started', id: step.id, title, index, count: steps.length })
     try {
       const applied = await applyOne(step, handler, stepContext, journal)
@@ -102,7 +102,7 @@ export async function undoSteps(
     const title = `undo: ${handler.describe(step.params)}`
     const stepContext = context(step)
     stepContext.signal.throwIfAborted()
-    const startedAt = Date.now()
+    const startedAt = performance.now()
     emit({ type: 'step-started', id: step.id, title, index, count: todo.length })
     try {
       const needed = (await handler.neededBy?.(stepContext, step.params, before)) ?? []
@@ -140,5 +140,5 @@ function inStep(title: string, error: unknown): MojaboxError {
 }
 
 function secondsSince(startedAt: number): number {
-  return Math.round(Date.now() - startedAt) / 1000
+  return Math.round(performance.now() - startedAt) / 1000
 }

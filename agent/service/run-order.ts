@@ -46,8 +46,8 @@ interface Run {
 /** Carries out one order, telling what happens; never throws: the last event says how it ended. */
 export async function runOrder(hello: Hello, link: DeskLink, signal: AbortSignal): Promise<void> {
   const { order } = hello
-  const startedAt = Date.now()
-  const aheadMs = Date.parse(hello.deskTime) - startedAt
+  const startedAt = performance.now()
+  const aheadMs = Date.parse(hello.deskTime) - Date.now()
   const emit: Emit = (body) => {
     const event: Event = { ...body, at: new Date().toISOString(), host: order.host, run: order.run }
     link.tell(event)
@@ -62,7 +62,7 @@ export async function runOrder(hello: Hello, link: DeskLink, signal: AbortSignal
   } catch (error) {
     failure = signal.aborted ? signal.reason : (diskFailure(error) ?? error)
   }
-  const seconds = Math.round(Date.now() - startedAt) / 1000
+  const seconds = Math.round(performance.now() - startedAt) / 1000
   if (failure === undefined) emit({ type: 'run-finished', outcome: 'done', changed, seconds })
   else emit({ type: 'run-finished', outcome: 'failed', changed, seconds, error: factsOf(failure) })
 }
