@@ -58,6 +58,8 @@ export class Ground {
     if (this.#hub) {
       const back = ['--allow-downgrade', '--bundle', this.bundles.base]
       expectDone(await this.desk.run(['install', ...this.#hub.flags, ...back]))
+      // So that the later bundle has to bring its image again.
+      await this.#hub.on('docker', 'image', 'prune', '--force')
       this.#hub.ledger = await this.#hub.readLedger()
     } else {
       const hub = await this.#host('hub', {})
