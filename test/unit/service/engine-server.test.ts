@@ -139,6 +139,18 @@ describe('serveEngine', () => {
     expect(engine.run.signal?.aborted).toBe(false)
   })
 
+  it('lets the desk of the run itself come back while its old link still looks alive', async () => {
+    const engine = await startEngine()
+    const first = new Desk().hello(orderOf({ run: 'run-1' }))
+    await first.answer()
+    expect(engine.run.link?.alive).toBe(true)
+    expect(await new Desk().hello(orderOf({ run: 'run-1' })).answer()).toMatchObject({
+      type: 'welcome',
+      attached: true,
+    })
+    await first.channel.closed
+  })
+
   it.each<[string, Partial<WorkOrder>]>([
     ['that wants the data gone too', { deleteData: true }],
     ['with another currency', { settings: { ...orderOf().settings, currency: 'KES' } }],
