@@ -5,8 +5,7 @@ import { type FaultRow, VERBS } from '../row.ts'
 
 const BUSY = /another install is running[\s\S]*started by \S+@/
 
-/** Who else is at work on the same host. */
-export const contentionRows: readonly FaultRow[] = VERBS.flatMap((verb): FaultRow[] => [
+const desks = VERBS.flatMap((verb): FaultRow[] => [
   {
     id: `contention/two-at-once/${verb}`,
     title: 'the same command twice, at the same moment',
@@ -45,22 +44,7 @@ export const contentionRows: readonly FaultRow[] = VERBS.flatMap((verb): FaultRo
       }
     },
   },
-  {
-    id: `contention/agent-and-desk/${verb}`,
-    title: 'the agent validates, and is asked, while a desk installs',
-    verb,
-    async run(ground) {
-      const subject = verb === 'install' ? await ground.freshHub() : await ground.subject(verb)
-      const command = subject.start()
-      let asked = 0
-      let over = false
-      const ended = command.ended.finally(() => {
-        over = true
-      })
-      while (!over) {
-        // It begins its work anew each time that it is started: with a look at the hub, then a validation.
-        await subject.on('systemctl', 'restart', 'mojabox-agent.service')
-        const validated = await subject.desk.run(['validate', ...subject.flags])
+])
         expectNoInsides(validated)
         expect([EXIT.done, EXIT.validation]).toContain(validated.code)
         asked += 1
@@ -70,3 +54,24 @@ export const contentionRows: readonly FaultRow[] = VERBS.flatMap((verb): FaultRo
     },
   },
 ])
+
+const agent: readonly FaultRow[] = [
+  {
+    id: 'contention/agent-and-desk/upgrade',
+    title: 'the agent validates, and is asked, while a desk installs',
+    verb: 'upgrade',
+    async run(ground) {
+      const subject = await ground.hub()
+      const command = subject.start()
+      const asked = 0
+      let over = false
+      const ended = command.ended.finally(() => {
+        over = true
+      })
+      while (!over) {
+        // It begins its work anew each time that it is started: with a look at the hub, then a validation.
+        await subject.on('systemctl', 'restart', 'mojabox-agent.service')
+        const validated = await subject.desk.run(['validate', ...subject.flags]
+
+/** Who else is at work on the same host. */
+export const contentionRows: readonly FaultRow[] = [...desks, ...agent]
