@@ -45,33 +45,30 @@ const desks = VERBS.flatMap((verb): FaultRow[] => [
     },
   },
 ])
-        expectNoInsides(validated)
-        expect([EXIT.done, EXIT.validation]).toContain(validated.code)
-        asked += 1
-      }
-      expect(asked).toBeGreaterThan(0)
-      return subject.recovered(await ended, 'done')
-    },
-  },
-])
 
-const agent: readonly FaultRow[] = [
-  {
-    id: 'contention/agent-and-desk/upgrade',
-    title: 'the agent validates, and is asked, while a desk installs',
-    verb: 'upgrade',
-    async run(ground) {
-      const subject = await ground.hub()
-      const command = subject.start()
-      const asked = 0
-      let over = false
-      const ended = command.ended.finally(() => {
-        over = true
-      })
-      while (!over) {
-        // It begins its work anew each time that it is started: with a look at the hub, then a validation.
-        await subject.on('systemctl', 'restart', 'mojabox-agent.service')
-        const validated = await subject.desk.run(['validate', ...subject.flags]
+const agent: FaultRow = {
+  id: 'contention/agent-and-desk/upgrade',
+  title: 'the agent begins anew, and a second command validates, again and again while a desk upgrades',
+  verb: 'upgrade',
+  async run(ground) {
+    const subject = await ground.hub()
+    const command = subject.start()
+    let asked = 0
+    let over = false
+    const ended = command.ended.finally(() => {
+      over = true
+    })
+    while (!over) {
+      await subject.on('systemctl', 'restart', 'mojabox-agent.service')
+      const validated = await subject.desk.run(['validate', ...subject.flags])
+      expectNoInsides(validated)
+      expect([EXIT.done, EXIT.validation]).toContain(validated.code)
+      asked += 1
+    }
+    expect(asked).toBeGreaterThan(0)
+    return subject.recovered(await ended, 'done')
+  },
+}
 
 /** Who else is at work on the same host. */
-export const contentionRows: readonly FaultRow[] = [...desks, ...agent]
+export const contentionRows: readonly FaultRow[] = [...desks, agent]

@@ -119,6 +119,8 @@ const gone = VERBS.flatMap((verb): FaultRow[] => [
       const command = subject.start({}, ['--limit-rate', '3M'])
       await command.saw('step-progress', ({ id, done }) => id === 'images' && done > 0)
       const move = async (from: string, to: string) => {
+        // Else the second address would go with the first.
+        await nodeExec(subject.host.name, ['sysctl', '--quiet', 'net.ipv4.conf.eth0.promote_secondaries=1'])
         await nodeExec(subject.host.name, ['ip', 'address', 'add', `${to}/24`, 'dev', 'eth0'])
         await nodeExec(subject.host.name, ['ip', 'address', 'delete', `${from}/24`, 'dev', 'eth0'])
       }
