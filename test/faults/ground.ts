@@ -20,6 +20,8 @@ export class Ground {
   readonly rows: readonly FaultRow[]
   readonly #shared = new Map<string, Promise<unknown>>()
   readonly #ofRow: Subject[] = []
+  /** Hosts that are like any other: one of them may become the hub that rows share. */
+  readonly #plain = new Set<Subject>()
   #hub: Subject | undefined
   #hosts = 0
 
@@ -43,6 +45,7 @@ export class Ground {
   async bare(options: HostOptions = {}): Promise<Subject> {
     const subject = await this.#host('bare', options)
     this.#ofRow.push(subject)
+    if (Object.keys(options).length === 0) this.#plain.add(subject)
     return subject
   }
 
@@ -55,16 +58,15 @@ export class Ground {
 
   /** The hub that rows share, back at the first bundle. */
   async hub(): Promise<Subject> {
-    if (this.#hub) {
+    if (this.#hub?.ledger) {
       const back = ['--allow-downgrade', '--bundle', this.bundles.base]
       expectDone(await this.desk.run(['install', ...this.#hub.flags, ...back]))
       // So that the later bundle has to bring its image again.
       await this.#hub.on('docker', 'image', 'prune', '--force')
       this.#hub.ledger = await this.#hub.readLedger()
     } else {
-      const hub = await this.#host('hub', {})
-      await this.#fill(hub)
-      this.#hub = hub
+      this.#hub ??= await this.#host('hub', {})
+      await this.#fill(this.#hub)
     }
     return this.#hub
   }
@@ -76,9 +78,17 @@ export class Ground {
     return known as Promise<T>
   }
 
-  /** Takes the row's hosts away; after a failure the shared hub too, as nobody knows in what state it is. */
+  /**
+   * Takes the row's hosts away; after a failure the shared hub too, as nobody knows in what state it is. A hub that an
+   * install row left whole is kept, where there is none to share yet.
+   */
   async rowEnded({ well }: { well: boolean }): Promise<void> {
-    const gone = this.#ofRow.splice(0)
+    const ofRow = this.#ofRow.splice(0)
+    if (well)
+      this.#hub ??= ofRow.find(
+        (subject) => this.#plain.has(subject) && subject.whole && subject.bundle === this.bundles.base,
+      )
+    const gone = ofRow.filter((subject) => subject !== this.#hub)
     if (!well && this.#hub) {
       gone.push(this.#hub)
       this.#hub = undefined

@@ -12,7 +12,7 @@ export const PROFILE = 'central-ledger'
 /** An image that the later bundle has anew, and how the lab calls what it is made of. */
 const IMAGE = { name: 'docker.io/library/redis:8.0', from: 'mojabox-lab/redis:8.0', tag: 'mojabox-lab/redis:later' }
 /** What the later bundle has to bring of it; random, so that nothing makes it smaller. */
-const LAYER_BYTES = 48 * 1024 * 1024
+const LAYER_BYTES = 96 * 1024 * 1024
 
 /**
  * The files of the deployment that the later bundle has otherwise, by their paths: every container is made anew, and

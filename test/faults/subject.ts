@@ -23,6 +23,8 @@ export class Subject {
   bundle: string
   /** What the ledger held before the fault; undefined where there was none. */
   ledger: LedgerContent | undefined
+  /** A fault was recovered from, with all that is asserted. */
+  whole = false
   #last: [RunOptions, readonly string[]] = [{}, []]
 
   constructor(desk: Desk, host: LabNode, bundle: string) {
@@ -100,6 +102,7 @@ export class Subject {
     if (this.ledger) expect(await this.readLedger()).toEqual(expect.arrayContaining([...this.ledger]))
     await this.engineIs('inactive')
     expect(await leftBehind(this.host.name)).toEqual([])
+    this.whole = true
   }
 
   /** Takes the host away, and the desk's memory of its key: another host will have its address. */

@@ -1,12 +1,13 @@
 import { expect } from 'vitest'
 import { Desk } from '../../e2e/support/desk.ts'
 import { EXIT, expectNoInsides, expectRefused } from '../../e2e/support/expectations.ts'
+import { type Harm, rowsAlong } from '../along.ts'
 import { type FaultRow, VERBS } from '../row.ts'
 
 const BUSY = /another install is running[\s\S]*started by \S+@/
 
-const desks = VERBS.flatMap((verb): FaultRow[] => [
-  {
+const twoAtOnce = VERBS.map(
+  (verb): FaultRow => ({
     id: `contention/two-at-once/${verb}`,
     title: 'the same command twice, at the same moment',
     verb,
@@ -19,32 +20,29 @@ const desks = VERBS.flatMap((verb): FaultRow[] => [
       const { outcome } = await subject.recovered(first, 'done')
       return { said: 'exit 0, and exit 3, node-busy', outcome }
     },
-  },
-  {
-    id: `contention/second-desk/${verb}`,
-    title: 'a second desk in the middle: install, upgrade to another bundle, uninstall',
-    verb,
-    ...(verb === 'upgrade' && { fast: true }),
-    async run(ground) {
-      const subject = await ground.subject(verb)
-      const other = await Desk.open()
-      try {
-        const command = subject.start({}, ['--limit-rate', '5M'])
-        await command.saw('step-progress', ({ id, done }) => id === 'images' && done > 0)
-        const [, ...flags] = subject.command
-        for (const asked of [
-          subject.command,
-          ['install', ...flags, '--bundle', ground.bundles.base],
-          ['uninstall', ...subject.flags],
-        ])
-          expect(expectRefused(await other.run(asked), EXIT.check)).toMatch(BUSY)
-        return await subject.recovered(await command.ended, 'done')
-      } finally {
-        await other.close()
+  }),
+)
+
+const secondDesk: Harm = {
+  fault: 'second-desk',
+  title: 'a second desk while images travel: the same, another bundle, uninstall',
+  fast: ['upgrade'],
+  async make(subject, command, ground) {
+    const other = await Desk.open()
+    const { base, later } = ground.bundles
+    const bundles = [subject.bundle, subject.bundle === base ? later : base]
+    try {
+      for (const bundle of bundles) {
+        const ended = await other.run(['install', ...subject.flags, '--bundle', bundle])
+        expect(expectRefused(ended, EXIT.check)).toMatch(BUSY)
       }
-    },
+      expect(expectRefused(await other.run(['uninstall', ...subject.flags]), EXIT.check)).toMatch(BUSY)
+    } finally {
+      await other.close()
+    }
+    return command
   },
-])
+}
 
 const agent: FaultRow = {
   id: 'contention/agent-and-desk/upgrade',
@@ -71,4 +69,4 @@ const agent: FaultRow = {
 }
 
 /** Who else is at work on the same host. */
-export const contentionRows: readonly FaultRow[] = [...desks, agent]
+export const contentionRows: readonly FaultRow[] = [...twoAtOnce, ...rowsAlong('contention', [secondDesk]), agent]

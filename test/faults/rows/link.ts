@@ -138,4 +138,4 @@ const gone = VERBS.flatMap((verb): FaultRow[] => [
 ])
 
 /** What the line between desk and host does. */
-export const linkRows: readonly FaultRow[] = [...rowsAlong('link', passing, 'done'), ...gone]
+export const linkRows: readonly FaultRow[] = [...rowsAlong('link', passing), ...gone]

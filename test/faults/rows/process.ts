@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { EXIT } from '../../e2e/support/expectations.ts'
+import { expect } from 'vitest'
+import { EXIT, expectNoInsides } from '../../e2e/support/expectations.ts'
 import { type Harm, rowsAlong } from '../along.ts'
 import { engineKilled } from '../engine-killed.ts'
 import { type FaultRow, VERBS } from '../row.ts'
+import { ENGINE } from '../subject.ts'
 
 const deskKilled = [10, 50, 90].map(
   (percent): Harm => ({
@@ -18,8 +20,45 @@ const deskKilled = [10, 50, 90].map(
   }),
 )
 
+const engineAndDesk: readonly Harm[] = [
+  {
+    fault: 'engine-killed-at-images',
+    title: 'SIGKILL of the node’s process while images travel',
+    async make(subject, command) {
+      await subject.on('systemctl', 'kill', '--signal=KILL', ENGINE)
+      return command
+    },
+  },
+  {
+    fault: 'desk-interrupted',
+    title: 'Ctrl-C at the desk while images travel, and the same command again',
+    fast: ['upgrade'],
+    async make(subject, command) {
+      command.signal('SIGINT')
+      const ended = await command.ended
+      expect(ended.code, ended.stderr).toBe(EXIT.interrupted)
+      expect(ended.stderr).toMatch(/interrupted[\s\S]*next: +run the same command again/)
+      expectNoInsides(ended)
+      await subject.engineIs('inactive')
+      return subject.startAgain()
+    },
+  },
+]
+
 /** A program that works for the engine dies in the middle of it, once. */
 const whileRuns: FaultRow[] = [
+  {
+    id: 'process/engine-killed-at-unpack/install',
+    title: 'SIGKILL of the node’s process while dpkg unpacks for it',
+    verb: 'install',
+    async run(ground) {
+      const subject = await ground.bare()
+      const command = subject.start()
+      await subject.running('dpkg-deb')
+      await subject.on('systemctl', 'kill', '--signal=KILL', ENGINE)
+      return subject.recovered(await command.ended, 'done')
+    },
+  },
   {
     id: 'process/dpkg-killed/install',
     title: 'SIGKILL of dpkg while it unpacks',
@@ -80,7 +119,7 @@ const whileRuns: FaultRow[] = [
 
 /** Processes that are killed: the desk's, the engine's, and those that the engine has work for it. */
 export const processRows: readonly FaultRow[] = [
-  ...rowsAlong('process', deskKilled, 'done'),
+  ...rowsAlong('process', [...deskKilled, ...engineAndDesk]),
   ...whileRuns,
   ...engineKilled,
 ]
