@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { NODE_PATHS } from '../../agent/contract/paths.ts'
+import { balancesOn } from '../e2e/support/hub.ts'
 import type { Ground } from './ground.ts'
 import { armPoints, disarmPoints, hitPoints } from './points/points.ts'
 import { type FaultRow, type FaultVerb, type Outcome, VERBS } from './row.ts'
@@ -12,6 +13,11 @@ const AROUND = {
   before: ['started', 'journaled'],
   after: ['applied', 'done'],
 } as const
+
+const FUNDED = ['mojaboxpayer SETTLEMENT USD -10000', 'mojaboxpayee SETTLEMENT USD -10000']
+
+/** Within `npm test`: the steps that do most, and the one that moves money. */
+const FAST = ['packages', 'images', 'services', 'participant-mojaboxpayer']
 
 /** A command whose engine was killed again and again, as many times as the rows of the run ask for. */
 interface Killed {
@@ -33,6 +39,7 @@ async function rowsOf(verb: FaultVerb): Promise<FaultRow[]> {
         id: `${GROUP}/${when}-${step.toLowerCase().replace(/[^a-z0-9]+/g, '-')}/${verb}`,
         title: `SIGKILL of the node’s process ${when} the step ${step}`,
         verb,
+        ...(verb === 'install' && FAST.includes(step) && { fast: true }),
         points,
         async run(ground) {
           const killed = await ground.once(`engine killed in ${verb}`, () => killEngine(ground, verb))
@@ -64,5 +71,8 @@ async function killEngine(ground: Ground, verb: FaultVerb): Promise<Killed> {
   const hit = await hitPoints(subject.host.name)
   await disarmPoints(subject.host.name)
   const worked = (await begun()).slice(earlier).map(({ step }) => step.id)
-  return { points: hit, worked, outcome: await subject.recovered(ended, 'done') }
+  const outcome = await subject.recovered(ended, 'done')
+  // No money was moved twice.
+  expect(await balancesOn(subject.host.name)).toEqual(expect.arrayContaining(FUNDED))
+  return { points: hit, worked, outcome }
 }
