@@ -24,7 +24,7 @@ export const WorkOrder = z.strictObject({
   leftOut: z.strictObject({ base: Digest, blobs: z.array(Digest) }).optional(),
   /** Signatures of the bundle, and the public keys (PEM) of which one must have signed it. */
   signature: z.strictObject({ envelope: Envelope, keys: z.array(z.string()) }).optional(),
-  /** The person goes on without such a signature, where keys are named. */
+  /** The site goes on without such a signature. */
   unsignedAllowed: z.boolean().default(false),
   /** An older bundle than the one installed will do. */
   downgradeAllowed: z.boolean().default(false),

@@ -9,6 +9,8 @@ import { key } from './key.ts'
 import { ports } from './ports.ts'
 import { profile } from './profile.ts'
 import { purpose } from './purpose.ts'
+import { signer } from './signer.ts'
+import { signerKey } from './signer-key.ts'
 import { unreached } from './unreached.ts'
 import { unready } from './unready.ts'
 import { where } from './where.ts'
@@ -25,6 +27,8 @@ export const STEPS: Record<StepId, Step> = {
   profile,
   bundle,
   'bundle-file': bundleFile,
+  signer,
+  'signer-key': signerKey,
   unready,
   ports,
   confirm,

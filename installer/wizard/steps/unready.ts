@@ -12,6 +12,7 @@ export const unready: Step = {
       { value: 'profile', label: 'Choose another profile' },
       { value: 'ports', label: 'Give the hub other ports' },
       { value: 'bundle', label: 'Choose another bundle' },
+      ...(draft.trust.length > 0 ? [{ value: 'signer', label: 'Say anew whom to trust' }] : []),
       draft.where === 'here'
         ? { value: 'where', label: 'Install somewhere else' }
         : { value: 'hosts', label: 'Change the hosts' },
@@ -23,6 +24,7 @@ export const unready: Step = {
       case 'profile':
       case 'ports':
       case 'bundle':
+      case 'signer':
       case 'where':
       case 'hosts':
         return { draft, next: answer }

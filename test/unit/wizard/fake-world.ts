@@ -22,7 +22,7 @@ export function offer(name: string, memoryGib = 2, ports: Record<string, number>
 }
 
 export function foundBundle(path: string, profiles: ProfileOffer[], modifiedMs = 0): FoundBundle {
-  return { path, version: '1.2.3', sizeBytes: 4e8, modifiedMs, profiles }
+  return { path, version: '1.2.3', sizeBytes: 4e8, modifiedMs, signers: [], profiles }
 }
 
 export function glance(memoryGib = 8): Glance {
@@ -69,8 +69,9 @@ export class FakeSurroundings {
     Object.assign(this, changes)
   }
 
+  /** Whom to trust was answered before, unless a test gives it otherwise. */
   run(given: Partial<Draft> = {}, start: StepId = this.existing ? 'existing' : 'where') {
-    return runFlow(start, Draft.parse(given), {
+    return runFlow(start, Draft.parse({ trust: ['/site/release.pub'], ...given }), {
       prompter: this.prompter,
       world: () => this.world(),
       carryOut: async (deed, draft) => this.#carryOut(deed, draft),

@@ -337,6 +337,49 @@ describe('what a host contradicts', () => {
   })
 })
 
+describe('whom to trust', () => {
+  const NOBODY = { trust: [] }
+  const signed = { ...foundBundle('/site/hub.tar', [offer('central-ledger')]), signers: ['0011223344556677'] }
+
+  it('is asked where the bundle is not signed, and remembered of that bundle only', async () => {
+    const around = new FakeSurroundings([...HERE, 'unsigned', 'bundle', '/site/other.tar', CTRL_C], {
+      bundles: ['/site/hub.tar', '/site/other.tar'].map((path) => foundBundle(path, [offer('central-ledger')])),
+    })
+    await stopped(around, NOBODY)
+    expect(around.said.join('\n')).toContain('hub.tar is not signed')
+    expect(around.prompter.messages.slice(-4)).toEqual([
+      'Do you trust this bundle?',
+      'Shall this be done?',
+      'Which bundle?',
+      'Do you trust this bundle?',
+    ])
+    expect(around.remembered.at(-1)).toMatchObject({ bundle: '/site/other.tar', allowUnsigned: false })
+  })
+
+  it('takes a key, which is tried before the hosts are checked', async () => {
+    const around = new FakeSurroundings([...HERE, 'key', '', 'keys/release.pub', 'install'], { bundles: [signed] })
+    const { draft } = await ended(around, NOBODY)
+    expect(around.said.join('\n')).toContain('signed by 0011223344556677')
+    expect(draft).toMatchObject({ trust: ['/site/keys/release.pub'], allowUnsigned: false })
+    expect(around.done).toEqual(['reach', 'search', 'trust', 'plan', 'install'])
+  })
+
+  it('a key that did not sign it: why, and another can be named', async () => {
+    const around = new FakeSurroundings([...HERE, 'key', 'wrong.pub', BACK, 'unsigned', CTRL_C], { bundles: [signed] })
+    around.failures.trust = [REFUSAL]
+    await stopped(around, NOBODY)
+    expect(around.complaints).toEqual([REFUSAL])
+    expect(around.remembered.at(-1)).toMatchObject({ trust: [], allowUnsigned: true })
+  })
+
+  it('offers no key where nobody signed', async () => {
+    const around = new FakeSurroundings([...HERE, CTRL_C])
+    await stopped(around, NOBODY)
+    const question = around.prompter.asked.at(-1)?.question
+    expect(question?.kind === 'choice' && question.choices.map(({ value }) => value)).toEqual(['unsigned', 'bundle'])
+  })
+})
+
 describe('bundles', () => {
   it('are asked for first when none is found', async () => {
     const elsewhere = [foundBundle('/stick/hub.tar', [offer('central-ledger')])]

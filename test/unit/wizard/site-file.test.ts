@@ -60,6 +60,15 @@ describe('siteText', () => {
     })
   })
 
+  it('says whom to trust, or that it goes on without', () => {
+    const path = place()
+    const trust = [join(path, '..', 'release.pub'), '/etc/mojabox/other.pub']
+    expect(parse(siteText(draft(path, { trust }), undefined, path)).trust).toEqual(['release.pub', trust[1]])
+    const without = parse(siteText(draft(path, { allowUnsigned: true }), undefined, path))
+    expect(without).toMatchObject({ allowUnsigned: true })
+    expect(without).not.toHaveProperty('trust')
+  })
+
   it('knows this machine', () => {
     const path = place()
     const { hosts } = parse(siteText(draft(path, { where: 'here' }), undefined, path))
