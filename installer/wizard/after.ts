@@ -13,9 +13,12 @@ export function afterBundle({ trust, allowUnsigned }: Draft): { deeds: readonly 
   return trust.length > 0 || allowUnsigned ? CHECK : { deeds: [], next: 'signer' }
 }
 
-/** An answer to one bundle is none to another. */
-export function withBundle(draft: Draft, bundle: string): Draft {
-  return { ...draft, bundle, allowUnsigned: draft.allowUnsigned && draft.bundle === bundle }
+/** An answer to one bundle is none to another. Of a delta, its base is taken where that was found too. */
+export function withBundle(draft: Draft, bundle: string, { search }: World): Draft {
+  const chosen = search.bundles.find(({ path }) => path === bundle)
+  const base = chosen?.baseDigest && search.bundles.find(({ digest }) => digest === chosen.baseDigest)?.path
+  const same = draft.bundle === bundle
+  return { ...draft, bundle, base: base ?? (same ? draft.base : undefined), allowUnsigned: same && draft.allowUnsigned }
 }
 
 /** The hosts are checked. */

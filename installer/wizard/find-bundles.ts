@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { isSea } from 'node:sea'
 import { setTimeout as delay } from 'node:timers/promises'
 import { factsOf } from '../../bundles/format/error.ts'
+import type { Digest } from '../../bundles/format/manifest.ts'
 import { openBundle } from '../../bundles/format/open.ts'
 import { partPath, wholePath } from '../../bundles/format/parts.ts'
 import { readEnvelope } from '../../bundles/format/signature.ts'
@@ -12,6 +13,9 @@ import { removableMounts } from './removable-media.ts'
 /** A bundle that was opened; its blobs are checked before they are used. */
 export interface FoundBundle {
   path: string
+  digest: Digest
+  /** Of a delta: the bundle that it was built over. */
+  baseDigest?: Digest
   version: string
   sizeBytes: number
   modifiedMs: number
@@ -102,6 +106,8 @@ export async function readBundle(path: string): Promise<FoundBundle> {
     const { manifest, sizeBytes } = bundle
     return {
       path: absolute,
+      digest: manifest.digest,
+      ...(manifest.base && { baseDigest: manifest.base }),
       version: manifest.version,
       sizeBytes,
       modifiedMs: mtimeMs,

@@ -15,6 +15,7 @@ export const STEP_IDS = [
   'profile',
   'bundle',
   'bundle-file',
+  'base-file',
   'signer',
   'signer-key',
   'unready',

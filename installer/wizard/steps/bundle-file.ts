@@ -10,10 +10,11 @@ export const bundleFile: Step = {
       ? []
       : ['No bundle was found beside mojabox, in this folder, or on removable media (/media, /run/media, /mnt).'],
   ask: (draft) => ({ kind: 'text', message: 'Which bundle? Its file:', initial: draft.bundle }),
-  take(draft, answer, { folder, search }) {
+  take(draft, answer, world) {
+    const { folder, search } = world
     const path = typedPath(answer, folder)
     if (path === undefined) return cannot('no file is named', 'nothing', 'the path of a bundle', 'type it again')
-    const chosen = withBundle(draft, path)
+    const chosen = withBundle(draft, path, world)
     if (search.bundles.length === 0) return { draft: chosen, deeds: [{ kind: 'open', path }], next: 'purpose' }
     const { deeds, next } = afterBundle(chosen)
     return { draft: chosen, deeds: [{ kind: 'open', path }, ...deeds], next }

@@ -25,11 +25,11 @@ export const bundle: Step = {
       initial: draft.bundle,
     }
   },
-  take(draft, answer, { search }) {
+  take(draft, answer, world) {
     if (answer === FILE) return { draft, next: 'bundle-file' }
-    if (!search.bundles.some(({ path }) => path === answer))
+    if (!world.search.bundles.some(({ path }) => path === answer))
       return cannot('no such bundle', answer, 'one of the list', 'choose another one')
-    const chosen = withBundle(draft, answer)
+    const chosen = withBundle(draft, answer, world)
     return { draft: chosen, ...afterBundle(chosen) }
   },
 }

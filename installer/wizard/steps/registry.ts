@@ -1,4 +1,5 @@
 import type { Step, StepId } from '../step.ts'
+import { baseFile } from './base-file.ts'
 import { bundle } from './bundle.ts'
 import { bundleFile } from './bundle-file.ts'
 import { confirm } from './confirm.ts'
@@ -27,6 +28,7 @@ export const STEPS: Record<StepId, Step> = {
   profile,
   bundle,
   'bundle-file': bundleFile,
+  'base-file': baseFile,
   signer,
   'signer-key': signerKey,
   unready,

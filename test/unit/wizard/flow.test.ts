@@ -380,6 +380,30 @@ describe('whom to trust', () => {
   })
 })
 
+describe('a delta', () => {
+  const whole = foundBundle('/site/old.tar', [offer('transfer')])
+  const delta = { ...foundBundle('/site/hub.tar', [offer('central-ledger')]), baseDigest: whole.digest }
+
+  it('is taken with its base where that is found too', async () => {
+    const around = new FakeSurroundings([...HERE, 'install'], { bundles: [delta, whole] })
+    expect((await ended(around)).draft).toMatchObject({ bundle: '/site/hub.tar', base: '/site/old.tar' })
+  })
+
+  it('is taken without where it is not; a host that lacks something leads to who can name it', async () => {
+    const around = new FakeSurroundings([...HERE, 'base-file', '', '/stick/old.tar', 'install'], { bundles: [delta] })
+    around.failures.plan = [REFUSAL]
+    expect((await ended(around)).draft).toMatchObject({ base: '/stick/old.tar' })
+  })
+
+  it('leaves no base behind when a whole bundle is chosen instead', async () => {
+    const other = foundBundle('/site/other.tar', [offer('central-ledger')])
+    const around = new FakeSurroundings([...HERE, 'bundle', '/site/other.tar', 'install'], {
+      bundles: [delta, whole, other],
+    })
+    expect((await ended(around)).draft.base).toBeUndefined()
+  })
+})
+
 describe('bundles', () => {
   it('are asked for first when none is found', async () => {
     const elsewhere = [foundBundle('/stick/hub.tar', [offer('central-ledger')])]

@@ -69,6 +69,18 @@ describe('siteText', () => {
     expect(without).not.toHaveProperty('trust')
   })
 
+  it('names the base of a delta, and no longer once it is none', async () => {
+    const path = place()
+    const base = join(path, '..', 'old.tar')
+    writeFileSync(path, siteText(draft(path, { base }), undefined, path))
+    expect(parse(readFileSync(path, 'utf8')).base).toBe('old.tar')
+    const found = await findSite(path)
+    if (!found?.site) throw new Error('no site')
+    expect(draftOf(found.site).base).toBe(base)
+    const text = siteText({ ...draftOf(found.site), base: undefined }, found, path)
+    expect(parse(text)).not.toHaveProperty('base')
+  })
+
   it('knows this machine', () => {
     const path = place()
     const { hosts } = parse(siteText(draft(path, { where: 'here' }), undefined, path))
