@@ -20,6 +20,5 @@ export async function holds<T>(
   await fc.assert(fc.asyncProperty(arbitrary, property), {
     numRuns: RUNS ?? runs,
     ...(SEED !== undefined && { seed: SEED }),
-    endOnFailure: false,
   })
 }
