@@ -17,7 +17,9 @@ const DIGEST = digestOf(CONTENT)
 /** What a desk may do with a transfer that the node asked for, of which `id` is the right one. */
 type Deed =
   | { deed: 'send'; id: number; from: number; to: number; flip: boolean }
-  | { deed: 'end' | 'missing' | 'blob'; id: number }
+  | { deed: 'end'; id: number }
+  | { deed: 'missing'; id: number }
+  | { deed: 'blob'; id: number }
   | { deed: 'ping' }
 
 const anyId = fc.oneof(
@@ -28,7 +30,9 @@ const place = fc.nat(CONTENT.length + 10)
 const deeds: fc.Arbitrary<Deed[]> = fc.array(
   fc.oneof(
     fc.record({ deed: fc.constant('send' as const), id: anyId, from: place, to: place, flip: fc.boolean() }),
-    fc.record({ deed: fc.constantFrom('end' as const, 'missing' as const, 'blob' as const), id: anyId }),
+    fc.record({ deed: fc.constant('end' as const), id: anyId }),
+    fc.record({ deed: fc.constant('missing' as const), id: anyId }),
+    fc.record({ deed: fc.constant('blob' as const), id: anyId }),
     fc.constant({ deed: 'ping' as const }),
   ),
   { maxLength: 8 },
@@ -47,10 +51,10 @@ async function arrive(todo: Deed[], goodAtLast: boolean) {
     if (message.type !== 'get') return
     for (const act of todo) {
       if (act.deed === 'ping') desk.send({ type: 'ping' })
+      else if (act.deed === 'send') void desk.sendData(act.id, garbled(act)).catch(() => {})
       else if (act.deed === 'end') desk.send({ type: 'end', id: act.id })
       else if (act.deed === 'blob') desk.send({ type: 'blob', id: act.id, size: -1 })
-      else if (act.deed === 'missing') desk.send({ type: 'missing', id: act.id, message: '../../..' })
-      else void desk.sendData(act.id, garbled(act.from, act.to, act.flip)).catch(() => {})
+      else desk.send({ type: 'missing', id: act.id, message: '../../..' })
     }
     if (goodAtLast) void desk.sendData(message.id, CONTENT.subarray(message.offset)).catch(() => {})
     desk.send({ type: 'end', id: message.id })
@@ -65,7 +69,7 @@ async function arrive(todo: Deed[], goodAtLast: boolean) {
   return { outcome, store }
 }
 
-function garbled(from: number, to: number, flip: boolean): Buffer {
+function garbled({ from, to, flip }: { from: number; to: number; flip: boolean }): Buffer {
   const piece = Buffer.from(CONTENT.subarray(Math.min(from, to), Math.max(from, to)))
   if (flip && piece.length > 0) piece[0] = (piece[0] ?? 0) ^ 1
   return piece
