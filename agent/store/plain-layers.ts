@@ -4,6 +4,7 @@ import { createZstdDecompress } from 'node:zlib'
 import { digestOf } from '../../bundles/format/digest.ts'
 import { jsonBytes } from '../../bundles/format/json-bytes.ts'
 import { ANNOTATIONS, type Descriptor, Digest, MEDIA_TYPES, type OciManifest } from '../../bundles/format/manifest.ts'
+import { corrupt } from '../../bundles/format/read-artifact.ts'
 
 const ZSTD = /\+zstd$/
 
@@ -22,6 +23,7 @@ export interface PlainForm {
 /**
  * An image for a runtime that reads no zstd (Docker before 23): its layers as the tars that they unpack to, as
  * `bundle build` noted them. The image's ID is the same, for in Docker's own store it is the configuration's digest.
+ * @throws MojaboxError `bundle-corrupt` where it did not
  */
 export function withPlainLayers(manifest: OciManifest): PlainForm {
   const plain = manifest.layers
@@ -32,12 +34,14 @@ export function withPlainLayers(manifest: OciManifest): PlainForm {
   return { descriptor: { mediaType: MEDIA_TYPES.manifest, digest: digestOf(bytes), size: bytes.length }, bytes, plain }
 }
 
-function plainOf({ mediaType, annotations = {} }: Descriptor): Descriptor {
-  return {
-    mediaType: mediaType.replace(ZSTD, ''),
-    digest: Digest.parse(annotations[ANNOTATIONS.uncompressedDigest]),
-    size: Number(annotations[ANNOTATIONS.uncompressedBytes]),
+/** @throws MojaboxError `bundle-corrupt` */
+function plainOf({ mediaType, digest, annotations = {} }: Descriptor): Descriptor {
+  const plain = Digest.safeParse(annotations[ANNOTATIONS.uncompressedDigest])
+  const size = annotations[ANNOTATIONS.uncompressedBytes] ?? ''
+  if (!plain.success || !/^\d{1,15}$/.test(size)) {
+    throw corrupt(`reading layer ${digest}`, 'no word of what it is unpacked', 'the digest and size that it unpacks to')
   }
+  return { mediaType: mediaType.replace(ZSTD, ''), digest: plain.data, size: Number(size) }
 }
 
 /** What a zstd stream unpacks to, from `offsetBytes` on: what is before is unpacked and dropped. */

@@ -241,8 +241,21 @@ export function parseIndex(json: unknown, digest: Digest): OciIndex {
   return parsed.data
 }
 
+/** Reads a whole blob, digest checked. */
+type ReadBlob = (digest: Digest) => Promise<Uint8Array>
+
+/** A manifest from whoever reads blobs whole. @throws MojaboxError `bundle-corrupt` */
+export async function manifestFrom(readBlob: ReadBlob, digest: Digest): Promise<OciManifest> {
+  return parseManifest(parseJson(await readBlob(digest)), digest)
+}
+
+/** The same of an index. @throws MojaboxError `bundle-corrupt` */
+export async function indexFrom(readBlob: ReadBlob, digest: Digest): Promise<OciIndex> {
+  return parseIndex(parseJson(await readBlob(digest)), digest)
+}
+
 /** JSON of bytes, or undefined where they are none: the schema that follows says so better. */
-function parseJson(bytes: Uint8Array): unknown {
+export function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(bytes).toString('utf8'))
   } catch {
@@ -255,7 +268,8 @@ function issueText(error: z.ZodError): string {
   return issue === undefined ? 'something else' : `${issue.path.join('.') || 'the document'}: ${issue.message}`
 }
 
-function corrupt(message: string, found: string, needed: string): MojaboxError {
+/** What is wrong with a document of the bundle. */
+export function corrupt(message: string, found: string, needed: string): MojaboxError {
   return new MojaboxError({
     code: 'bundle-corrupt',
     kind: 'bundle',
