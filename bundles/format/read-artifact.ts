@@ -103,10 +103,14 @@ function ociFormOf(
  */
 export async function artifactBlobs(artifact: Artifact, readJson: ReadJson): Promise<ReachableBlob[]> {
   const blobs = new Map<Digest, ReachableBlob>()
+  const visited = new Set<Digest>()
   const add = ({ digest, size }: Descriptor, role: BlobRole): void => {
     if (!blobs.has(digest)) blobs.set(digest, { digest, sizeBytes: size, role, artifacts: [artifact] })
   }
   const visit = async (descriptor: Descriptor): Promise<void> => {
+    // Once each: indexes that list the same one twice, one above the other, would never come to an end.
+    if (visited.has(descriptor.digest)) return
+    visited.add(descriptor.digest)
     add(descriptor, 'manifest')
     if (isIndex(descriptor)) {
       for (const child of parseIndex(await readJson(descriptor), descriptor.digest).manifests) await visit(child)
