@@ -4,7 +4,7 @@ import { createZstdDecompress } from 'node:zlib'
 import { digestOf } from '../../bundles/format/digest.ts'
 import { jsonBytes } from '../../bundles/format/json-bytes.ts'
 import { ANNOTATIONS, type Descriptor, Digest, MEDIA_TYPES, type OciManifest } from '../../bundles/format/manifest.ts'
-import { corrupt } from '../../bundles/format/read-artifact.ts'
+import { corruptDocument } from '../../bundles/format/read-artifact.ts'
 
 const ZSTD = /\+zstd$/
 
@@ -39,7 +39,11 @@ function plainOf({ mediaType, digest, annotations = {} }: Descriptor): Descripto
   const plain = Digest.safeParse(annotations[ANNOTATIONS.uncompressedDigest])
   const size = annotations[ANNOTATIONS.uncompressedBytes] ?? ''
   if (!plain.success || !/^\d{1,15}$/.test(size)) {
-    throw corrupt(`reading layer ${digest}`, 'no word of what it is unpacked', 'the digest and size that it unpacks to')
+    throw corruptDocument(
+      `reading layer ${digest}`,
+      'no word of what it is unpacked',
+      'the digest and size that it unpacks to',
+    )
   }
   return { mediaType: mediaType.replace(ZSTD, ''), digest: plain.data, size: Number(size) }
 }

@@ -59,10 +59,14 @@ const BundleIndex = OciIndex.extend({
  */
 export function parseBundleManifest(bytes: Uint8Array, digest: Digest): BundleManifest {
   const found = digestOf(bytes)
-  if (found !== digest) throw corrupt('reading the bundle manifest: its digest differs', found, digest)
+  if (found !== digest) throw corruptDocument('reading the bundle manifest: its digest differs', found, digest)
   const parsed = BundleIndex.safeParse(parseJson(bytes))
   if (!parsed.success)
-    throw corrupt('reading the bundle manifest: not one of mojabox', issueText(parsed.error), 'a bundle manifest')
+    throw corruptDocument(
+      'reading the bundle manifest: not one of mojabox',
+      issueText(parsed.error),
+      'a bundle manifest',
+    )
   const { annotations, manifests } = parsed.data
   return {
     digest,
@@ -77,7 +81,7 @@ export function parseBundleManifest(bytes: Uint8Array, digest: Digest): BundleMa
 function artifactOf(descriptor: Descriptor): Artifact {
   const parsed = ArtifactAnnotations.safeParse(descriptor.annotations)
   if (!parsed.success)
-    throw corrupt(`reading artifact ${descriptor.digest}`, issueText(parsed.error), 'its kind, name and size')
+    throw corruptDocument(`reading artifact ${descriptor.digest}`, issueText(parsed.error), 'its kind, name and size')
   return {
     kind: descriptor.artifactType === ARTIFACT_TYPES.sbom ? 'sbom' : parsed.data[ANNOTATIONS.kind],
     name: parsed.data[ANNOTATIONS.name],
@@ -234,14 +238,15 @@ export function samePlatform(one: Platform | undefined, other: Platform): boolea
 /** @throws MojaboxError `bundle-corrupt` */
 export function parseManifest(json: unknown, digest: Digest): OciManifest {
   const parsed = OciManifest.safeParse(json)
-  if (!parsed.success) throw corrupt(`reading manifest ${digest}`, issueText(parsed.error), 'an OCI image manifest')
+  if (!parsed.success)
+    throw corruptDocument(`reading manifest ${digest}`, issueText(parsed.error), 'an OCI image manifest')
   return parsed.data
 }
 
 /** @throws MojaboxError `bundle-corrupt` */
 export function parseIndex(json: unknown, digest: Digest): OciIndex {
   const parsed = OciIndex.safeParse(json)
-  if (!parsed.success) throw corrupt(`reading index ${digest}`, issueText(parsed.error), 'an OCI image index')
+  if (!parsed.success) throw corruptDocument(`reading index ${digest}`, issueText(parsed.error), 'an OCI image index')
   return parsed.data
 }
 
@@ -273,7 +278,7 @@ function issueText(error: z.ZodError): string {
 }
 
 /** What is wrong with a document of the bundle. */
-export function corrupt(message: string, found: string, needed: string): MojaboxError {
+export function corruptDocument(message: string, found: string, needed: string): MojaboxError {
   return new MojaboxError({
     code: 'bundle-corrupt',
     kind: 'bundle',
