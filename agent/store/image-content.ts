@@ -91,6 +91,15 @@ export function imageContent(context: StepContext, images: CarriedImage[], { rea
   const readers = new Map<Digest, number>()
   const served = new Set<Digest>()
   const failure = new AbortController()
+  /** A fault of the bundle ends the delivery: the runtime would ask again and again. */
+  async function* watched(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    try {
+      yield* pieces
+    } catch (error) {
+      if (error instanceof MojaboxError) failure.abort(error)
+      throw error
+    }
+  }
   const content: ImageContent = {
     failed: failure.signal,
     totalBytes: [...blobs.values()].reduce((sum, size) => sum + size, 0),
@@ -107,7 +116,8 @@ export function imageContent(context: StepContext, images: CarriedImage[], { rea
       const plain = plainLayers.get(digest)
       const sent = plain && (await content.blob(plain.sent.digest))
       if (plain && sent) {
-        return { ...sent, sizeBytes: plain.handedOut.size, read: (offset) => unpackedFrom(sent.read(0), offset) }
+        const read = (offset: number) => unpackedFrom(sent.read(0), plain, offset)
+        return { ...sent, sizeBytes: plain.handedOut.size, read: (offset) => watched(read(offset)) }
       }
       const sizeBytes = blobs.get(digest)
       if (sizeBytes === undefined) return undefined

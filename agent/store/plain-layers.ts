@@ -48,19 +48,37 @@ function plainOf({ mediaType, digest, annotations = {} }: Descriptor): Descripto
   return { mediaType: mediaType.replace(ZSTD, ''), digest: plain.data, size: Number(size) }
 }
 
-/** What a zstd stream unpacks to, from `offsetBytes` on: what is before is unpacked and dropped. */
-export async function* unpackedFrom(packed: AsyncIterable<Buffer>, offsetBytes: number): AsyncGenerator<Buffer> {
+/**
+ * What a layer that is sent as zstd unpacks to, from `offsetBytes` on: what is before is unpacked and dropped. Not a byte
+ * more than it is handed out as.
+ * @throws MojaboxError `bundle-corrupt` when it unpacks to more or less, or not at all
+ */
+export async function* unpackedFrom(
+  packed: AsyncIterable<Buffer>,
+  { sent, handedOut }: PlainForm['plain'][number],
+  offsetBytes: number,
+): AsyncGenerator<Buffer> {
   const unpack = createZstdDecompress()
   // Its failure is the reader's: the stream ends with it.
   pipeline(Readable.from(packed, { objectMode: false }), unpack).catch(() => {})
+  const otherwise = (found: string) =>
+    corruptDocument(`unpacking layer ${sent.digest}`, found, `${handedOut.size} bytes, unpacked`)
   let at = 0
   try {
     for await (const chunk of unpack as AsyncIterable<Buffer>) {
+      if (at + chunk.length > handedOut.size) throw otherwise(`more than ${handedOut.size} bytes`)
       const skip = Math.min(Math.max(offsetBytes - at, 0), chunk.length)
       at += chunk.length
       if (skip < chunk.length) yield chunk.subarray(skip)
     }
+  } catch (error) {
+    throw isZstdError(error) ? otherwise('what is no zstd') : error
   } finally {
     unpack.destroy()
   }
+  if (at < handedOut.size) throw otherwise(`${at} bytes`)
+}
+
+function isZstdError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ZSTD_')
 }
