@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import { type Descriptor, type Digest, MEDIA_TYPES, type OciManifest } from '../../bundles/format/manifest.ts'
-import { indexFrom, manifestFrom } from '../../bundles/format/read-artifact.ts'
+import { indexFrom, manifestFrom } from '../../bundles/format/read-document.ts'
 import type { StepContext } from '../contract/step.ts'
 import type { MirrorBlob, MirrorContent } from './mirror.ts'
 import { hasZstdLayers, type PlainForm, unpackedFrom, withPlainLayers } from './plain-layers.ts'

@@ -4,7 +4,7 @@ import { createZstdDecompress } from 'node:zlib'
 import { digestOf } from '../../bundles/format/digest.ts'
 import { jsonBytes } from '../../bundles/format/json-bytes.ts'
 import { ANNOTATIONS, type Descriptor, Digest, MEDIA_TYPES, type OciManifest } from '../../bundles/format/manifest.ts'
-import { corruptDocument } from '../../bundles/format/read-artifact.ts'
+import { corruptDocument } from '../../bundles/format/read-document.ts'
 
 const ZSTD = /\+zstd$/
 

@@ -1,12 +1,7 @@
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import { ANNOTATIONS, type Artifact } from '../../../bundles/format/manifest.ts'
-import {
-  artifactBlobs,
-  manifestFrom,
-  parseJson,
-  type ReachableBlob,
-  titledLayers,
-} from '../../../bundles/format/read-artifact.ts'
+import { artifactBlobs, type ReachableBlob, titledLayers } from '../../../bundles/format/read-artifact.ts'
+import { manifestFrom, parseJson } from '../../../bundles/format/read-document.ts'
 import type { NodeBundle } from '../../contract/step.ts'
 import type { FolderParams } from '../../engine/steps/folder.ts'
 import { type Definition, readDefinition } from './definition.ts'

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { digestOf } from '../../format/digest.ts'
 import { type Descriptor, OciIndex } from '../../format/manifest.ts'
-import { parseJson } from '../../format/read-artifact.ts'
+import { parseJson } from '../../format/read-document.ts'
 import type { Cache, OpenOrigin } from '../cache.ts'
 import { convertDockerArchive, DockerArchiveIndex } from './docker-archive.ts'
 import { type FileTree, localImageInvalid, openFileTree, readWhole } from './file-tree.ts'
