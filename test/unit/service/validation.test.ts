@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { LAST_VALIDATION } from '../../../agent/contract/last-validation.ts'
@@ -51,6 +51,13 @@ describe('validateApart', () => {
     const text = `echo in >> ${trace}; sleep 0.2; echo out >> ${trace}`
     await Promise.all([1, 2].map(() => runValidation(script(text), [], 'run', signal)))
     expect((await readFile(trace, 'utf8')).split('\n')).toEqual(['in', 'out', 'in', 'out', ''])
+  })
+
+  it('holds a lock that nobody else of the node may open, and so keep it waiting', async () => {
+    await runValidation(script('true'), [], 'run', signal)
+    expect((await stat(NODE_PATHS.locks)).mode & 0o777).toBe(0o700)
+    expect(await readdir(NODE_PATHS.locks)).toEqual(['validation'])
+    expect((await readdir(NODE_PATHS.reports)).filter((name) => name !== basename(NODE_PATHS.locks))).toEqual([])
   })
 
   it('ends the validation itself, not only who waits for it', async () => {
