@@ -12,7 +12,8 @@ export type ComposeOverride = z.infer<typeof ComposeOverride>
 /** The site resolved for one host, and what to do there. */
 export const WorkOrder = z.strictObject({
   version: z.literal(1),
-  run: z.string(),
+  /** Names its report's files too. */
+  run: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
   verb: z.enum(VERBS),
   site: z.string(),
   host: z.string(),

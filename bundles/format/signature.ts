@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
 import { Envelope, keyIdOf, signed, signersOf } from './dsse.ts'
@@ -7,6 +7,8 @@ import { MojaboxError } from './error.ts'
 import { type BundleManifest, Digest } from './manifest.ts'
 import { wholePath } from './parts.ts'
 
+/** A signature has some 150 bytes; anybody may have written the file. */
+const MAX_SIGNATURE_BYTES = 1024 * 1024
 const PAYLOAD_TYPE = 'application/vnd.mojabox.bundle-statement.v1+json'
 
 /** What is signed: the digest of the bundle manifest, which leads to every byte; the rest is for people. */
@@ -32,26 +34,33 @@ export async function signBundle(bundlePath: string, manifest: BundleManifest, k
 /** Undefined where there are none. @throws MojaboxError `signature-invalid` */
 export async function readEnvelope(bundlePath: string): Promise<Envelope | undefined> {
   const path = signaturePath(bundlePath)
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const file = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
-    throw error
+    throw invalid(path, error.message, error)
   })
-  if (text === undefined) return undefined
+  if (file === undefined) return undefined
+  if (!file.isFile()) throw invalid(path, file.isDirectory() ? 'a folder' : 'no regular file')
+  if (file.size > MAX_SIGNATURE_BYTES) throw invalid(path, `${file.size} bytes, more than ${MAX_SIGNATURE_BYTES}`)
+  const text = await readFile(path, 'utf8').catch((error: Error) => Promise.reject(invalid(path, error.message, error)))
   try {
     return Envelope.parse(JSON.parse(text))
   } catch (cause) {
-    throw new MojaboxError(
-      {
-        code: 'signature-invalid',
-        kind: 'bundle',
-        message: `${path} cannot be read as signatures`,
-        found: cause instanceof SyntaxError ? cause.message : 'JSON of another form',
-        needed: 'the file that `mojabox bundle sign` wrote',
-        next: 'copy it again from where the bundle comes from',
-      },
-      { cause },
-    )
+    throw invalid(path, cause instanceof SyntaxError ? cause.message : 'JSON of another form', cause)
   }
+}
+
+function invalid(path: string, found: string, cause?: unknown): MojaboxError {
+  return new MojaboxError(
+    {
+      code: 'signature-invalid',
+      kind: 'bundle',
+      message: `${path} cannot be read as signatures`,
+      found,
+      needed: 'the file that `mojabox bundle sign` wrote',
+      next: 'copy it again from where the bundle comes from',
+    },
+    { cause },
+  )
 }
 
 /**
