@@ -13,6 +13,7 @@ import { delivery } from './bench/delivery.ts'
 import { harness } from './bench/harness.ts'
 import { install } from './bench/install.ts'
 import type { Bench, Group } from './bench/measure/bench.ts'
+import { copySigned } from './bench/measure/copy-signed.ts'
 import type { Figure } from './bench/measure/figure.ts'
 import { loadText } from './bench/measure/meters.ts'
 import { removeLeftNodes } from './bench/measure/node.ts'
@@ -55,7 +56,7 @@ async function benchOf(folder: string, needsLab: boolean): Promise<Bench> {
   const executable = join(folder, 'mojabox')
   const bundle = join(folder, 'bundle.tar')
   await copyFile(EXECUTABLE, executable)
-  if (needsLab) await copyFile(BUNDLE, bundle)
+  if (needsLab) await copySigned(BUNDLE, bundle)
   return { executable, bundle, folder, key: await createKeyPair(folder), say }
 }
 

@@ -8,6 +8,8 @@ export const NODE_PATHS = {
   packages: '/var/lib/mojabox/packages',
   deployments: '/var/lib/mojabox/deployments',
   reports: '/var/lib/mojabox/reports',
+  /** For root and the agent alone: who may open a file may lock it, and keep others waiting. */
+  locks: '/var/lib/mojabox/reports/.locks',
   journal: '/var/lib/mojabox/journal.ndjson',
   node: '/var/lib/mojabox/node.json',
   run: '/run/mojabox',

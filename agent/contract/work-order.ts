@@ -12,7 +12,8 @@ export type ComposeOverride = z.infer<typeof ComposeOverride>
 /** The site resolved for one host, and what to do there. */
 export const WorkOrder = z.strictObject({
   version: z.literal(1),
-  run: z.string(),
+  /** Names its report's files too. */
+  run: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
   verb: z.enum(VERBS),
   site: z.string(),
   host: z.string(),
@@ -24,7 +25,7 @@ export const WorkOrder = z.strictObject({
   leftOut: z.strictObject({ base: Digest, blobs: z.array(Digest) }).optional(),
   /** Signatures of the bundle, and the public keys (PEM) of which one must have signed it. */
   signature: z.strictObject({ envelope: Envelope, keys: z.array(z.string()) }).optional(),
-  /** The person goes on without such a signature, where keys are named. */
+  /** The site goes on without such a signature. */
   unsignedAllowed: z.boolean().default(false),
   /** An older bundle than the one installed will do. */
   downgradeAllowed: z.boolean().default(false),

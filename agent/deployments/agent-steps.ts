@@ -54,6 +54,7 @@ Wants=docker.service
 [Service]
 ExecStart=${NODE_PATHS.executable} agent
 ExecStartPre=+/usr/bin/install -d -m 0755 -o ${AGENT_USER} -g ${AGENT_USER} ${NODE_PATHS.reports}
+ExecStartPre=+/usr/bin/install -d -m 0700 -o ${AGENT_USER} -g ${AGENT_USER} ${NODE_PATHS.locks}
 ${handOver([...secrets])}User=${AGENT_USER}
 Group=${AGENT_USER}
 SupplementaryGroups=docker

@@ -11,13 +11,15 @@ export interface Hello {
 
 /**
  * Reads a desk's first word.
- * @throws MojaboxError `other-version` when the desk speaks another protocol
+ * @throws MojaboxError `other-version` when the desk speaks another protocol, or tells no time that there is
  */
 export function readHello(message: DeskMessage): Hello {
   if (message.type !== 'hello') throw otherVersion(`a desk that begins with ${message.type}`)
   if (message.protocol !== PROTOCOL_VERSION) throw otherVersion(`protocol ${message.protocol} at the desk`)
   const { data: order } = WorkOrder.safeParse(message.order)
   if (!order) throw otherVersion('an order that this version does not understand')
+  // Compared with no time at all, any clock would do.
+  if (Number.isNaN(Date.parse(message.deskTime))) throw otherVersion('a desk that does not say how late it is')
   return { order, deskTime: message.deskTime }
 }
 

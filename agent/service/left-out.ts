@@ -3,6 +3,7 @@ import { bytesText } from '../../bundles/format/bytes-text.ts'
 import { blobsText } from '../../bundles/format/delta.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
+import { parseJson } from '../../bundles/format/read-document.ts'
 import type { NodeBundle } from '../contract/step.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
 import { familiarName } from '../runtimes/docker.ts'
@@ -82,7 +83,7 @@ async function pulledLayers(
   { manifest }: CarriedImage,
   readsZstd: boolean,
 ): Promise<PulledLayer[]> {
-  const config = ImageConfig.safeParse(JSON.parse((await bundle.readBlob(manifest.config.digest)).toString()))
+  const config = ImageConfig.safeParse(parseJson(await bundle.readBlob(manifest.config.digest)))
   const diffIds = config.data?.rootfs.diff_ids ?? []
   const plain = readsZstd ? [] : withPlainLayers(manifest).plain
   return manifest.layers.map((sent, at) => ({

@@ -19,6 +19,7 @@ import type { Store } from '../store/store.ts'
 import { refuseLacking } from './left-out.ts'
 import { refuseOlder } from './older-bundle.ts'
 import { signersOfBundle } from './signed-bundle.ts'
+import { spoolsLayers } from './spooled-layers.ts'
 import { readNodeState } from './status.ts'
 
 interface Situation {
@@ -59,6 +60,7 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
     installDocker,
     installing,
     storeBytes: await lackedBytes(store, deployment),
+    spoolsLayers: await spoolsLayers(facts, installDocker ? deployment.packages : undefined, bundle, carried),
   })
   const page = {
     name: PAGE_PORT_NAME,

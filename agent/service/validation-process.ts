@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { ReentryArgv } from './reentry.ts'
 
 /** Longest a whole validation may take, milliseconds. */
 const LIMIT_MS = 180_000
 /** One validation at a time on a node: they count on the balances of the same test accounts. */
-const LOCK = `${NODE_PATHS.reports}/.lock`
+const LOCK = `${NODE_PATHS.locks}/validation`
 /** How `flock` tells that the lock was not to be had in time. */
 export const LOCK_BUSY = 75
 
@@ -27,6 +28,9 @@ export async function runValidation(
   signal: AbortSignal,
 ): Promise<Ended> {
   const inner = reentry(['node', 'validate', '--run', run, ...levels.flatMap((level) => ['--level', level])])
+  // The agent's unit makes it the agent's each time that it starts.
+  await mkdir(NODE_PATHS.reports, { recursive: true })
+  await mkdir(NODE_PATHS.locks, { recursive: true, mode: 0o700 })
   // Without a fork the validation itself holds the lock, and is what a signal or the time limit ends.
   const argv = ['--no-fork', '--wait', '120', '--conflict-exit-code', String(LOCK_BUSY), LOCK, ...inner]
   return runChild('flock', argv, signal)

@@ -1,11 +1,11 @@
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import { LAST_VALIDATION } from '../contract/last-validation.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import { Report } from '../contract/report.ts'
 import type { ValidationSummary } from '../contract/status.ts'
+import { placeWithin } from '../engine/within-folder.ts'
 import { writeReport } from '../validate/report.ts'
 import type { ReentryArgv } from './reentry.ts'
 import { lastValidation } from './status.ts'
@@ -56,7 +56,7 @@ export async function saveReport(report: Report): Promise<void> {
     failed: failed.map((entry) => (entry.subject ? `${entry.subject}: ${entry.title}` : entry.title)),
     report: jsonPath,
   }
-  await writeFileAtomic(join(folder, LAST_VALIDATION), `${JSON.stringify(summary)}\n`, { mode: 0o644 })
+  await placeWithin(folder, LAST_VALIDATION, Buffer.from(`${JSON.stringify(summary)}\n`), 0o644)
   await forgetOldReports(folder)
 }
 

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream, rmSync } from 'node:fs'
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { type FileHandle, open, stat, truncate } from 'node:fs/promises'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
 import { isNoSpace, noSpace, writeAll } from './disk-space.ts'
@@ -23,6 +23,7 @@ export class Arrival {
   readonly sizeBytes: number
   readonly #path: string
   #arrivedBytes = 0
+  #held = false
   #failure: unknown
   #complete = false
   #waiting: (() => void)[] = []
@@ -56,13 +57,23 @@ export class Arrival {
     this.#wake()
   }
 
+  /** Of bytes that were there already: nothing is handed on before all of them were checked. */
+  hold(): void {
+    this.#held = true
+  }
+
+  /** What had arrived counts for nothing. */
+  startOver(): void {
+    this.#arrivedBytes = 0
+  }
+
   #wake(): void {
     for (const wake of this.#waiting.splice(0)) wake()
   }
 
   /**
-   * The bytes from `offsetBytes`, as they arrive. The last piece is held back until the digest was checked, so a
-   * reader never has a whole blob that is wrong.
+   * The bytes from `offsetBytes`, as they arrive; where they began to in an earlier run, once all are there. The last
+   * piece is held back until the digest was checked, so a reader never has a whole blob that is wrong.
    */
   async *read(offsetBytes: number): AsyncGenerator<Buffer> {
     let at = offsetBytes
@@ -70,7 +81,8 @@ export class Arrival {
     try {
       while (at < this.sizeBytes) {
         if (this.#failure) throw this.#failure
-        const ready = this.#complete ? this.sizeBytes : Math.min(this.#arrivedBytes, this.sizeBytes - 1)
+        const checkable = this.#held ? 0 : Math.min(this.#arrivedBytes, this.sizeBytes - 1)
+        const ready = this.#complete ? this.sizeBytes : checkable
         if (at >= ready) {
           await new Promise<void>((resolve) => this.#waiting.push(resolve))
           continue
@@ -146,9 +158,28 @@ export class Arrivals {
   }
 
   async #bring(arrival: Arrival): Promise<void> {
-    const path = this.#store.ingestPath(arrival.digest)
-    const hash = createHash('sha256')
-    const had = await hashExisting(path, hash, arrival.sizeBytes)
+    const { digest, sizeBytes } = arrival
+    const path = this.#store.ingestPath(digest)
+    try {
+      const hash = createHash('sha256')
+      const had = await hashExisting(path, hash, sizeBytes)
+      if (had > 0) arrival.hold()
+      let found = await this.#receive(arrival, path, had, hash)
+      // A power cut may have damaged what an earlier run left: that is no fault of the bundle's.
+      if (found !== digest && had > 0) {
+        arrival.startOver()
+        found = await this.#receive(arrival, path, 0, createHash('sha256'))
+      }
+      if (found === digest) return
+      await truncate(path)
+      throw corrupt(digest, `bytes with digest ${found}`)
+    } catch (error) {
+      throw isNoSpace(error) ? noSpace(path, sizeBytes) : error
+    }
+  }
+
+  /** Appends what comes to the `had` bytes that are there and hashed; gives the digest of the whole. */
+  async #receive(arrival: Arrival, path: string, had: number, hash: Hash): Promise<Digest> {
     const file = await open(path, had === 0 ? 'w' : 'r+')
     try {
       let at = had
@@ -164,13 +195,7 @@ export class Arrivals {
       }
       if (at < arrival.sizeBytes) await this.#fetch(arrival.digest, () => at, take, this.#signal)
       if (at !== arrival.sizeBytes) throw corrupt(arrival.digest, `${at} bytes instead of ${arrival.sizeBytes}`)
-      const found = hash.digest('hex')
-      if (`sha256:${found}` !== arrival.digest) {
-        await file.truncate(0)
-        throw corrupt(arrival.digest, `bytes with digest sha256:${found}`)
-      }
-    } catch (error) {
-      throw isNoSpace(error) ? noSpace(path, arrival.sizeBytes) : error
+      return `sha256:${hash.digest('hex')}`
     } finally {
       await file.close()
     }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { MojaboxError } from '../../bundles/format/error.ts'
-import { type Descriptor, type Digest, MEDIA_TYPES, OciIndex, OciManifest } from '../../bundles/format/manifest.ts'
+import { type Descriptor, type Digest, MEDIA_TYPES, type OciManifest } from '../../bundles/format/manifest.ts'
+import { indexFrom, manifestFrom } from '../../bundles/format/read-document.ts'
 import type { StepContext } from '../contract/step.ts'
 import type { MirrorBlob, MirrorContent } from './mirror.ts'
 import { hasZstdLayers, type PlainForm, unpackedFrom, withPlainLayers } from './plain-layers.ts'
@@ -35,11 +36,10 @@ async function carriedImage(
 ): Promise<CarriedImage> {
   const artifact = bundle?.manifest.artifacts.find((candidate) => candidate.kind === 'image' && candidate.name === name)
   if (!bundle || !artifact) throw notCarried('image-not-in-bundle', `the bundle lacks the image ${name}`)
-  const read = async (digest: Digest): Promise<unknown> => JSON.parse((await bundle.readBlob(digest)).toString())
   const manifests = [artifact.descriptor]
   let chosen = artifact.descriptor
   if (INDEXES.includes(chosen.mediaType)) {
-    const index = OciIndex.parse(await read(chosen.digest))
+    const index = await indexFrom(bundle.readBlob, chosen.digest)
     const match = index.manifests.find((entry) => entry.platform?.architecture === architecture)
     if (!match) throw notCarried('platform-not-in-bundle', `the bundle has ${name}, but not for ${architecture}`)
     chosen = match
@@ -50,7 +50,7 @@ async function carriedImage(
       `the bundle has ${name} for ${artifact.platform.architecture}, not for ${architecture}`,
     )
   }
-  const manifest = OciManifest.parse(await read(chosen.digest))
+  const manifest = await manifestFrom(bundle.readBlob, chosen.digest)
   const ids = [...new Set([manifest.config.digest, ...manifests.map((entry) => entry.digest)])]
   return { name, ids, manifests, manifest, blobs: [manifest.config, ...manifest.layers] }
 }
@@ -91,6 +91,15 @@ export function imageContent(context: StepContext, images: CarriedImage[], { rea
   const readers = new Map<Digest, number>()
   const served = new Set<Digest>()
   const failure = new AbortController()
+  /** A fault of the bundle ends the delivery: the runtime would ask again and again. */
+  async function* watched(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    try {
+      yield* pieces
+    } catch (error) {
+      if (error instanceof MojaboxError) failure.abort(error)
+      throw error
+    }
+  }
   const content: ImageContent = {
     failed: failure.signal,
     totalBytes: [...blobs.values()].reduce((sum, size) => sum + size, 0),
@@ -107,7 +116,8 @@ export function imageContent(context: StepContext, images: CarriedImage[], { rea
       const plain = plainLayers.get(digest)
       const sent = plain && (await content.blob(plain.sent.digest))
       if (plain && sent) {
-        return { ...sent, sizeBytes: plain.handedOut.size, read: (offset) => unpackedFrom(sent.read(0), offset) }
+        const read = (offset: number) => unpackedFrom(sent.read(0), plain, offset)
+        return { ...sent, sizeBytes: plain.handedOut.size, read: (offset) => watched(read(offset)) }
       }
       const sizeBytes = blobs.get(digest)
       if (sizeBytes === undefined) return undefined

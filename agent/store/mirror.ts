@@ -53,15 +53,25 @@ export async function serveMirror(content: MirrorContent): Promise<Mirror> {
 }
 
 async function answer(content: MirrorContent, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const path = decodeURIComponent(new URL(request.url ?? '/', 'http://mirror').pathname)
   response.setHeader('Docker-Distribution-API-Version', 'registry/2.0')
   if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405).end()
+  const path = pathOf(request.url ?? '/')
+  if (path === undefined) return void response.writeHead(400).end()
   if (path === '/v2/' || path === '/v2') return void response.writeHead(200).end('{}')
   const named = MANIFEST.exec(path)
   const digest = BLOB.exec(path)?.[1]
   if (named?.[1] && named[2]) return answerManifest(content, named[1], named[2], request, response)
   if (digest) return answerBlob(content, digest as Digest, request, response)
   return void notFound(response, 'NAME_UNKNOWN')
+}
+
+/** Undefined where that is no address. */
+function pathOf(url: string): string | undefined {
+  try {
+    return decodeURIComponent(new URL(url, 'http://mirror').pathname)
+  } catch {
+    return undefined
+  }
 }
 
 async function answerManifest(

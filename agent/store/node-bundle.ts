@@ -1,7 +1,8 @@
 import { digestOf } from '../../bundles/format/digest.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
-import { type Digest, OciManifest } from '../../bundles/format/manifest.ts'
+import type { Digest } from '../../bundles/format/manifest.ts'
 import { parseBundleManifest } from '../../bundles/format/read-artifact.ts'
+import { manifestFrom } from '../../bundles/format/read-document.ts'
 import type { NodeBundle } from '../contract/step.ts'
 import type { Fetch } from './arrivals.ts'
 import type { Store } from './store.ts'
@@ -36,7 +37,7 @@ export async function openNodeBundle(
     readBlob,
     async readFile(artifact, path) {
       const found = manifest.artifacts.find((candidate) => candidate.kind === 'files' && candidate.name === artifact)
-      const files = found && OciManifest.parse(JSON.parse((await readBlob(found.descriptor.digest)).toString()))
+      const files = found && (await manifestFrom(readBlob, found.descriptor.digest))
       const layer = files?.layers.find((file) => file.annotations?.['org.opencontainers.image.title'] === path)
       if (!layer) {
         throw new MojaboxError({

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import junitReportBuilder from 'junit-report-builder'
-import writeFileAtomic from 'write-file-atomic'
 import type { CheckResult } from '../contract/check.ts'
 import type { Report, ReportCase } from '../contract/report.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
+import { placeWithin } from '../engine/within-folder.ts'
 import { passed } from './validate.ts'
 
 // Its types speak of a default inside; the module is the builder itself.
@@ -38,14 +38,16 @@ export function buildReport({ order, startedAt, endedAt, levels, checks }: Repor
   }
 }
 
-/** Writes `<run>.json` and `<run>.xml` into `directory`, which is made when it is missing; returns their paths. */
+/**
+ * Writes `<run>.json` and `<run>.xml` into `directory`, which is made when it is missing; returns their paths. The folder is
+ * the agent's: root follows no link in it.
+ */
 export async function writeReport(report: Report, directory: string): Promise<{ jsonPath: string; junitPath: string }> {
   await mkdir(directory, { recursive: true })
-  const jsonPath = join(directory, `${report.run}.json`)
-  const junitPath = join(directory, `${report.run}.xml`)
-  await writeFileAtomic(jsonPath, `${JSON.stringify(report, null, 2)}\n`)
-  await writeFileAtomic(junitPath, junitOf(report))
-  return { jsonPath, junitPath }
+  const [json, junit] = [`${report.run}.json`, `${report.run}.xml`]
+  await placeWithin(directory, json, Buffer.from(`${JSON.stringify(report, null, 2)}\n`), 0o644)
+  await placeWithin(directory, junit, Buffer.from(junitOf(report)), 0o644)
+  return { jsonPath: join(directory, json), junitPath: join(directory, junit) }
 }
 
 /** A suite for each level, and one for the preflight checks when there were any. */

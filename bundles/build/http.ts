@@ -51,6 +51,21 @@ export async function getFrom(
   return { ...response, startBytes: response.status === 206 ? offsetBytes : 0 }
 }
 
+/**
+ * A small body, whole; the rest of a larger one is left.
+ * @returns undefined when it is larger than `maxBytes`
+ */
+export async function readBody({ body }: HttpResponse, maxBytes: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = []
+  let sizeBytes = 0
+  for await (const chunk of body) {
+    sizeBytes += chunk.length
+    if (sizeBytes > maxBytes) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
 const MAX_REDIRECTS = 6
 
 /** A fault that may pass: worth a new try. */
@@ -113,7 +128,8 @@ async function follow(agent: Dispatcher, wanted: HttpRequest): Promise<HttpRespo
     const location = response.headers.location
     if (response.status < 300 || response.status >= 400 || typeof location !== 'string') return response
     await response.body.dump()
-    const target = new URL(location, url)
+    const target = URL.canParse(location, url.href) ? new URL(location, url) : undefined
+    if (target === undefined || !/^https?:$/.test(target.protocol)) throw invalidRedirect(url, location)
     if (url.protocol === 'https:' && target.protocol !== 'https:') throw insecureRedirect(url, target)
     // A storage server is not the registry: it must not see the registry's token.
     if (target.origin !== url.origin) headers = withoutAuthorization(headers)
@@ -183,6 +199,16 @@ function unreachable(url: URL, error: unknown): MojaboxError {
     },
     { cause: error },
   )
+}
+
+function invalidRedirect(url: URL, location: string): MojaboxError {
+  return new MojaboxError({
+    code: 'http-redirect-invalid',
+    kind: 'host',
+    message: `getting ${addressOf(url)}: redirected to what is no address on the web`,
+    found: JSON.stringify(location.slice(0, 200).replace(/\?.*/s, '')),
+    needed: 'an address with https or http',
+  })
 }
 
 function insecureRedirect(url: URL, target: URL): MojaboxError {

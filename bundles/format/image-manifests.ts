@@ -1,5 +1,6 @@
 import type { Artifact, Descriptor, OciManifest, Platform } from './manifest.ts'
-import { isIndex, parseIndex, parseManifest, type ReadJson } from './read-artifact.ts'
+import { isIndex, type ReadJson } from './read-artifact.ts'
+import { parseIndex, parseManifest } from './read-document.ts'
 
 /** An image for one platform. */
 export interface ImageManifest {

@@ -12,9 +12,10 @@ import {
   Digest,
   MEDIA_TYPES,
   OciIndex,
-  OciManifest,
+  type OciManifest,
   type Platform,
 } from './manifest.ts'
+import { corruptDocument, issueText, parseIndex, parseJson, parseManifest } from './read-document.ts'
 
 /** The largest blob that is read into memory whole; manifests and configurations are far below. */
 export const SMALL_BLOB_BYTES = 16 * 1024 * 1024
@@ -59,10 +60,14 @@ const BundleIndex = OciIndex.extend({
  */
 export function parseBundleManifest(bytes: Uint8Array, digest: Digest): BundleManifest {
   const found = digestOf(bytes)
-  if (found !== digest) throw corrupt('reading the bundle manifest: its digest differs', found, digest)
+  if (found !== digest) throw corruptDocument('reading the bundle manifest: its digest differs', found, digest)
   const parsed = BundleIndex.safeParse(parseJson(bytes))
   if (!parsed.success)
-    throw corrupt('reading the bundle manifest: not one of mojabox', issueText(parsed.error), 'a bundle manifest')
+    throw corruptDocument(
+      'reading the bundle manifest: not one of mojabox',
+      issueText(parsed.error),
+      'a bundle manifest',
+    )
   const { annotations, manifests } = parsed.data
   return {
     digest,
@@ -77,7 +82,7 @@ export function parseBundleManifest(bytes: Uint8Array, digest: Digest): BundleMa
 function artifactOf(descriptor: Descriptor): Artifact {
   const parsed = ArtifactAnnotations.safeParse(descriptor.annotations)
   if (!parsed.success)
-    throw corrupt(`reading artifact ${descriptor.digest}`, issueText(parsed.error), 'its kind, name and size')
+    throw corruptDocument(`reading artifact ${descriptor.digest}`, issueText(parsed.error), 'its kind, name and size')
   return {
     kind: descriptor.artifactType === ARTIFACT_TYPES.sbom ? 'sbom' : parsed.data[ANNOTATIONS.kind],
     name: parsed.data[ANNOTATIONS.name],
@@ -103,10 +108,14 @@ function ociFormOf(
  */
 export async function artifactBlobs(artifact: Artifact, readJson: ReadJson): Promise<ReachableBlob[]> {
   const blobs = new Map<Digest, ReachableBlob>()
+  const visited = new Set<Digest>()
   const add = ({ digest, size }: Descriptor, role: BlobRole): void => {
     if (!blobs.has(digest)) blobs.set(digest, { digest, sizeBytes: size, role, artifacts: [artifact] })
   }
   const visit = async (descriptor: Descriptor): Promise<void> => {
+    // Once each: indexes that list the same one twice, one above the other, would never come to an end.
+    if (visited.has(descriptor.digest)) return
+    visited.add(descriptor.digest)
     add(descriptor, 'manifest')
     if (isIndex(descriptor)) {
       for (const child of parseIndex(await readJson(descriptor), descriptor.digest).manifests) await visit(child)
@@ -225,45 +234,6 @@ export function samePlatform(one: Platform | undefined, other: Platform): boolea
   if (one === undefined) return false
   const variant = ({ architecture, variant }: Platform): string => variant ?? (architecture === 'arm64' ? 'v8' : '')
   return one.os === other.os && one.architecture === other.architecture && variant(one) === variant(other)
-}
-
-/** @throws MojaboxError `bundle-corrupt` */
-export function parseManifest(json: unknown, digest: Digest): OciManifest {
-  const parsed = OciManifest.safeParse(json)
-  if (!parsed.success) throw corrupt(`reading manifest ${digest}`, issueText(parsed.error), 'an OCI image manifest')
-  return parsed.data
-}
-
-/** @throws MojaboxError `bundle-corrupt` */
-export function parseIndex(json: unknown, digest: Digest): OciIndex {
-  const parsed = OciIndex.safeParse(json)
-  if (!parsed.success) throw corrupt(`reading index ${digest}`, issueText(parsed.error), 'an OCI image index')
-  return parsed.data
-}
-
-/** JSON of bytes, or undefined where they are none: the schema that follows says so better. */
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8'))
-  } catch {
-    return undefined
-  }
-}
-
-function issueText(error: z.ZodError): string {
-  const issue = error.issues[0]
-  return issue === undefined ? 'something else' : `${issue.path.join('.') || 'the document'}: ${issue.message}`
-}
-
-function corrupt(message: string, found: string, needed: string): MojaboxError {
-  return new MojaboxError({
-    code: 'bundle-corrupt',
-    kind: 'bundle',
-    message,
-    found,
-    needed,
-    next: 'copy the bundle again, or build it again',
-  })
 }
 
 export function corruptBlob(digest: Digest, found: string, artifact?: string): MojaboxError {

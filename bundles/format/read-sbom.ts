@@ -4,7 +4,8 @@ import { MojaboxError } from './error.ts'
 import type { Descriptor } from './manifest.ts'
 import { nearestNames } from './nearest.ts'
 import type { OpenBundle } from './open.ts'
-import { jsonReader, parseIndex, parseManifest, readSmallBlob } from './read-artifact.ts'
+import { jsonReader, readSmallBlob } from './read-artifact.ts'
+import { parseIndex, parseManifest } from './read-document.ts'
 
 /** A document has some 150 bytes for each package. */
 const MAX_BYTES = 256 * 1024 * 1024

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
 import { Envelope, keyIdOf, signed, signersOf } from './dsse.ts'
@@ -7,6 +7,8 @@ import { MojaboxError } from './error.ts'
 import { type BundleManifest, Digest } from './manifest.ts'
 import { wholePath } from './parts.ts'
 
+/** A signature has some 150 bytes; anybody may have written the file. */
+const MAX_SIGNATURE_BYTES = 1024 * 1024
 const PAYLOAD_TYPE = 'application/vnd.mojabox.bundle-statement.v1+json'
 
 /** What is signed: the digest of the bundle manifest, which leads to every byte; the rest is for people. */
@@ -32,64 +34,68 @@ export async function signBundle(bundlePath: string, manifest: BundleManifest, k
 /** Undefined where there are none. @throws MojaboxError `signature-invalid` */
 export async function readEnvelope(bundlePath: string): Promise<Envelope | undefined> {
   const path = signaturePath(bundlePath)
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const file = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
-    throw error
+    throw invalid(path, error.message, error)
   })
-  if (text === undefined) return undefined
+  if (file === undefined) return undefined
+  if (!file.isFile()) throw invalid(path, file.isDirectory() ? 'a folder' : 'no regular file')
+  if (file.size > MAX_SIGNATURE_BYTES) throw invalid(path, `${file.size} bytes, more than ${MAX_SIGNATURE_BYTES}`)
+  const text = await readFile(path, 'utf8').catch((error: Error) => Promise.reject(invalid(path, error.message, error)))
   try {
     return Envelope.parse(JSON.parse(text))
   } catch (cause) {
-    throw new MojaboxError(
-      {
-        code: 'signature-invalid',
-        kind: 'bundle',
-        message: `${path} cannot be read as signatures`,
-        found: cause instanceof SyntaxError ? cause.message : 'JSON of another form',
-        needed: 'the file that `mojabox bundle sign` wrote',
-        next: 'copy it again from where the bundle comes from',
-      },
-      { cause },
-    )
+    throw invalid(path, cause instanceof SyntaxError ? cause.message : 'JSON of another form', cause)
   }
+}
+
+function invalid(path: string, found: string, cause?: unknown): MojaboxError {
+  return new MojaboxError(
+    {
+      code: 'signature-invalid',
+      kind: 'bundle',
+      message: `${path} cannot be read as signatures`,
+      found,
+      needed: 'the file that `mojabox bundle sign` wrote',
+      next: 'copy it again from where the bundle comes from',
+    },
+    { cause },
+  )
 }
 
 /**
  * Checks that somebody who is trusted signed this very bundle.
+ * @param flag by which the person names a key
  * @returns the IDs of the trusted keys whose signatures hold, at least one
- * @throws MojaboxError kind bundle: `bundle-unsigned`, `signature-of-another`, `signer-unknown`
+ * @throws MojaboxError kind bundle: `bundle-unsigned`, `signature-of-another`, `signature-wrong`, `signer-unknown`
  */
 export function requireSignature(
   envelope: Envelope | undefined,
   manifest: Pick<BundleManifest, 'digest'>,
   trusted: readonly KeyObject[],
+  flag: '--trust' | '--key' = '--trust',
 ): string[] {
-  const needed = `a signature by ${trusted.map(keyIdOf).join(' or ') || 'a trusted key'}`
+  const needed = `a signature by ${trusted.map(keyIdOf).join(' or ') || 'a key that is trusted'}`
+  const without = flag === '--trust' ? '; to go on without: --allow-unsigned' : ''
+  const copy = `copy BUNDLE.sig beside the bundle from where it comes from, or have it signed: mojabox bundle sign${without}`
+  const name = `get the public key from who made it, and name that: ${flag} FILE${without}`
+  const refused = (code: string, message: string, found: string, next: string, wanted = needed) =>
+    new MojaboxError({ code, kind: 'bundle', message, found, needed: wanted, next })
   if (!envelope || envelope.signatures.length === 0) {
-    throw refused('bundle-unsigned', 'the bundle is not signed', 'no signature', needed, NEXT_COPY)
+    throw refused('bundle-unsigned', 'the bundle is not signed', 'no signature', copy)
   }
-  const statement = Statement.safeParse(parsedPayload(envelope))
-  const about = statement.data?.bundle
+  const about = Statement.safeParse(parsedPayload(envelope)).data?.bundle
   if (envelope.payloadType !== PAYLOAD_TYPE || about !== manifest.digest) {
     const found = about ? `signatures of ${about}` : 'signatures of something else'
-    throw refused('signature-of-another', 'the signatures are not of this bundle', found, manifest.digest, NEXT_COPY)
+    throw refused('signature-of-another', 'the signatures are not of this bundle', found, copy, manifest.digest)
   }
   const holding = signersOf(envelope, trusted).map(keyIdOf)
   if (holding.length > 0) return holding
   const theirs = envelope.signatures.map(({ keyid }) => keyid)
   const forged = theirs.some((keyid) => trusted.some((key) => keyIdOf(key) === keyid))
-  if (forged)
-    throw refused('signature-wrong', 'a signature of the bundle does not hold', theirs.join(', '), needed, NEXT_COPY)
-  throw refused(
-    'signer-unknown',
-    'nobody who is trusted signed the bundle',
-    `signed by ${theirs.join(', ')}`,
-    needed,
-    'ask who made it for the public key, and name that: --key FILE',
-  )
+  if (forged) throw refused('signature-wrong', 'a signature of the bundle does not hold', theirs.join(', '), copy)
+  throw refused('signer-unknown', 'nobody who is trusted signed the bundle', `signed by ${theirs.join(', ')}`, name)
 }
-
-const NEXT_COPY = 'copy BUNDLE.sig beside the bundle from where it comes from, or have it signed: mojabox bundle sign'
 
 /** @throws MojaboxError `key-invalid`, kind usage */
 export async function readSigningKey(path: string): Promise<KeyObject> {
@@ -127,8 +133,4 @@ function parsedPayload({ payload }: Envelope): unknown {
   } catch {
     return undefined
   }
-}
-
-function refused(code: string, message: string, found: string, needed: string, next: string): MojaboxError {
-  return new MojaboxError({ code, kind: 'bundle', message, found, needed, next })
 }

@@ -6,9 +6,11 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import type { BlobSource } from '../../bundles/format/blob-source.ts'
+import { isDigest } from '../../bundles/format/digest.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
-import { ANNOTATIONS, type BundleManifest, type Digest } from '../../bundles/format/manifest.ts'
+import { ANNOTATIONS, type BundleManifest } from '../../bundles/format/manifest.ts'
 import { readArtifactManifest } from '../../bundles/format/read-artifact.ts'
+import { corruptDocument } from '../../bundles/format/read-document.ts'
 import { VERSION } from '../../bundles/format/version.ts'
 import type { Connection } from '../fleet/connection.ts'
 
@@ -19,6 +21,8 @@ export interface Executable {
   /** Bytes that travel. */
   sizeBytes: number
   compressed: boolean
+  /** Bytes that it takes on a host. */
+  unpackedBytes: number
   open(): Readable
 }
 
@@ -27,6 +31,12 @@ export interface ExecutableSource {
   /** @throws MojaboxError `executable-missing` when there is none for that architecture (OCI terms) */
   for(architecture: string): Promise<Executable>
 }
+
+/** Far above any of ours: more than that is something else, made to fill a disk. */
+const MAX_BYTES = 1024 ** 3
+
+/** How the host tells that what arrived is not what was named. */
+const OTHER_DIGEST = 65
 
 const ARCHITECTURES: Record<string, string> = { x64: 'amd64', arm64: 'arm64' }
 
@@ -61,7 +71,7 @@ export function executableSource(
 /**
  * Puts the executable onto a host unless the same digest is there already.
  * @returns true when it was sent
- * @throws MojaboxError kind host, or `executable-not-sent` with what the host said
+ * @throws MojaboxError kind host, or `executable-not-sent` with what the host said; `executable-corrupt`
  */
 export async function deliverExecutable(
   connection: Connection,
@@ -75,19 +85,22 @@ export async function deliverExecutable(
   const receive = [
     'set -e',
     `umask 022; mkdir -p "$(dirname "$1")"; t="$1.$$.partial"; trap 'rm -f "$t"' EXIT`,
-    executable.compressed ? 'gzip -dc > "$t"' : 'cat > "$t"',
-    'echo "$2  $t" | sha256sum -c --quiet - ; chmod 755 "$t"; mv "$t" "$1"',
+    // No more than it has: what is packed may unpack to anything.
+    executable.compressed ? 'gzip -dc | head -c "$3" > "$t"' : 'head -c "$3" > "$t"',
+    `echo "$2  $t" | sha256sum -c --quiet - || exit ${OTHER_DIGEST}; chmod 755 "$t"; mv "$t" "$1"`,
   ].join('\n')
   const stream = Readable.from(
     counted(executable.open(), (done) => onBytes(done, executable.sizeBytes)),
     { objectMode: false },
   )
-  const sent = await connection.exec(['sh', '-c', receive, 'sh', path, executable.sha256], {
+  const words = [path, executable.sha256, String(executable.unpackedBytes)]
+  const sent = await connection.exec(['sh', '-c', receive, 'sh', ...words], {
     input: stream,
     signal,
     timeoutMs: 30 * 60_000,
   })
   if (sent.code === 0) return true
+  if (sent.code === OTHER_DIGEST) throw corrupt(executable, connection.address)
   throw new MojaboxError({
     code: 'executable-not-sent',
     kind: 'host',
@@ -95,6 +108,19 @@ export async function deliverExecutable(
     found: sent.stderr.trim() || `exit code ${sent.code}`,
     needed: `${path} with room for ${Math.ceil(executable.sizeBytes / 1e6)} MB`,
     next: `see \`df -h /var/lib\` on ${connection.address}, then run the same command again`,
+  })
+}
+
+function corrupt({ sha256, compressed }: Executable, address: string): MojaboxError {
+  return new MojaboxError({
+    code: 'executable-corrupt',
+    kind: compressed ? 'bundle' : 'host',
+    message: `the executable arrived damaged on ${address}`,
+    found: 'other bytes; they are gone again',
+    needed: `bytes whose sha256 is ${sha256}`,
+    next: compressed
+      ? 'run `mojabox bundle verify` on the bundle, then run the same command again'
+      : 'run the same command again, and leave the executable as it is meanwhile',
   })
 }
 
@@ -118,6 +144,7 @@ async function ownExecutable(ownPath: string | undefined): Promise<Executable | 
     sha256: hash.digest('hex'),
     sizeBytes: size,
     compressed: false,
+    unpackedBytes: size,
     open: () => createReadStream(path, { highWaterMark: 1 << 18 }),
   }
 }
@@ -132,13 +159,23 @@ async function fromBundle(
   if (!artifact) return undefined
   const manifest = await readArtifactManifest(bundle, artifact)
   const layer = manifest.layers[0]
-  const digest = layer?.annotations?.[ANNOTATIONS.uncompressedDigest] as Digest | undefined
   // A delta may leave it out.
-  if (!layer || !digest || (await bundle.sizeOf(layer.digest)) === undefined) return undefined
+  if (!layer || (await bundle.sizeOf(layer.digest)) === undefined) return undefined
+  const { [ANNOTATIONS.uncompressedDigest]: digest = '', [ANNOTATIONS.uncompressedBytes]: bytes } =
+    layer.annotations ?? {}
+  const unpackedBytes = Number(bytes)
+  if (!isDigest(digest) || !Number.isInteger(unpackedBytes) || unpackedBytes < 1 || unpackedBytes > MAX_BYTES) {
+    throw corruptDocument(
+      `reading the executable for ${architecture}`,
+      `${digest}, ${bytes} bytes`,
+      'what it unpacks to',
+    )
+  }
   return {
     sha256: digest.slice('sha256:'.length),
     sizeBytes: layer.size,
     compressed: true,
+    unpackedBytes,
     open: () => bundle.read(layer.digest),
   }
 }

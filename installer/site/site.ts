@@ -71,8 +71,10 @@ export const Site = z.strictObject({
   bundle: Path,
   /** Of a bundle that is a delta: the bundle that it was built over. */
   base: Path.optional(),
-  /** Public keys: where any is named, the bundle must be signed by one of them. */
+  /** Public keys: one of them must have signed the bundle. */
   trust: z.array(Path).default([]),
+  /** A bundle that none of them signed will do; reports say so. */
+  allowUnsigned: z.boolean().default(false),
   hosts: z.array(Host).min(1, 'at least one host').superRefine(refuseTwins),
   settings: Settings.prefault({}),
   /** Compose files of the site's own, laid over the deployment's in this order. */

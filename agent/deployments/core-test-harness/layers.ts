@@ -42,19 +42,28 @@ function layOver(under: Tree, over: Tree, origin: string, values: Map<string, So
     const path = [...above, key]
     const at = JSON.stringify(path)
     const next = MAPS.has(key) && Array.isArray(value) ? mapOf(value) : value
-    const below = MAPS.has(key) && Array.isArray(under[key]) ? mapOf(under[key]) : under[key]
+    // What every object has, such as `constructor`, is nobody's layer.
+    const there = Object.hasOwn(under, key) ? under[key] : undefined
+    const below = MAPS.has(key) && Array.isArray(there) ? mapOf(there) : there
     if (isTree(next)) {
       const kept = isTree(below) ? below : {}
-      under[key] = kept
+      put(under, key, kept)
       layOver(kept, next, origin, values, path)
     } else if (Array.isArray(next) && Array.isArray(below) && !REPLACED.has(key)) {
-      under[key] = joined(below, next)
-      values.set(at, { path, value: under[key], origin: [values.get(at)?.origin, origin].filter(Boolean).join(', ') })
+      const value = joined(below, next)
+      put(under, key, value)
+      values.set(at, { path, value, origin: [values.get(at)?.origin, origin].filter(Boolean).join(', ') })
     } else {
-      under[key] = structuredClone(next)
-      values.set(at, { path, value: under[key], origin })
+      const value = structuredClone(next)
+      put(under, key, value)
+      values.set(at, { path, value, origin })
     }
   }
+}
+
+/** As a member of its own, also one called `__proto__`, which an assignment would take for something else. */
+function put(tree: Tree, key: string, value: unknown): void {
+  Object.defineProperty(tree, key, { value, writable: true, enumerable: true, configurable: true })
 }
 
 function joined(below: unknown[], above: unknown[]): unknown[] {

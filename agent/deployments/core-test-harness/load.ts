@@ -1,6 +1,7 @@
 import { MojaboxError } from '../../../bundles/format/error.ts'
-import { ANNOTATIONS, type Artifact, OciManifest } from '../../../bundles/format/manifest.ts'
+import { ANNOTATIONS, type Artifact } from '../../../bundles/format/manifest.ts'
 import { artifactBlobs, type ReachableBlob, titledLayers } from '../../../bundles/format/read-artifact.ts'
+import { manifestFrom, parseJson } from '../../../bundles/format/read-document.ts'
 import type { NodeBundle } from '../../contract/step.ts'
 import type { FolderParams } from '../../engine/steps/folder.ts'
 import { type Definition, readDefinition } from './definition.ts'
@@ -89,7 +90,7 @@ function volumesOf(service: Service | undefined): string[] {
 
 /** @throws MojaboxError `bundle-corrupt` for a path that leads out */
 async function filesOf(bundle: NodeBundle, { name, descriptor }: Artifact): Promise<FolderParams['files']> {
-  const manifest = OciManifest.parse(JSON.parse((await bundle.readBlob(descriptor.digest)).toString()))
+  const manifest = await manifestFrom(bundle.readBlob, descriptor.digest)
   return [...titledLayers(manifest)].map(([path, { digest }]) => {
     if (!path.startsWith('/') && !path.split('/').includes('..')) return { path, digest }
     throw new MojaboxError({
@@ -113,14 +114,12 @@ async function manifestOf({ manifest: { digest }, readBlob }: NodeBundle): Promi
 }
 
 function blobsOf(bundle: NodeBundle, artifact: Artifact): Promise<ReachableBlob[]> {
-  return artifactBlobs(artifact, async (descriptor) =>
-    JSON.parse((await bundle.readBlob(descriptor.digest)).toString()),
-  )
+  return artifactBlobs(artifact, async (descriptor) => parseJson(await bundle.readBlob(descriptor.digest)))
 }
 
 /** The packages to ask for by name; the artifact's others are what they depend on. */
 async function namesToInstall(bundle: NodeBundle, artifact: Artifact): Promise<string[]> {
-  const manifest = OciManifest.parse(JSON.parse((await bundle.readBlob(artifact.descriptor.digest)).toString()))
+  const manifest = await manifestFrom(bundle.readBlob, artifact.descriptor.digest)
   const names = (manifest.annotations?.[ANNOTATIONS.install] ?? '').split(' ').filter(Boolean)
   if (names.length > 0) return names
   throw new MojaboxError({

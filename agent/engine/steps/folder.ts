@@ -4,7 +4,9 @@ import writeFileAtomic from 'write-file-atomic'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import type { Digest } from '../../../bundles/format/manifest.ts'
+import { SMALL_BLOB_BYTES } from '../../../bundles/format/read-artifact.ts'
 import type { StepHandler } from '../../contract/step.ts'
+import { placeWithin, readWithin, removeWithin } from '../within-folder.ts'
 
 export interface FolderParams {
   path: string
@@ -22,7 +24,10 @@ function placedPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.from-bundle.json`)
 }
 
-/** A folder that services mount, with files of the bundle in it. What others put there stays, unless data is deleted. */
+/**
+ * A folder that services mount, with files of the bundle in it. They may write there: root follows no link of theirs. What others
+ * put there stays, unless data is deleted.
+ */
 export const folder: StepHandler<FolderParams> = {
   keepsData: true,
 
@@ -34,7 +39,7 @@ export const folder: StepHandler<FolderParams> = {
     if (!found?.isDirectory() || found.uid !== uid) return false
     const placed = await placedIn(path)
     if (placed.length !== files.length || files.some((file) => !placed.includes(file.path))) return false
-    const digests = await Promise.all(files.map((file) => digestOfFile(join(path, file.path))))
+    const digests = await Promise.all(files.map((file) => digestOfFile(path, file.path)))
     return files.every(({ digest }, index) => digests[index] === digest)
   },
 
@@ -42,16 +47,11 @@ export const folder: StepHandler<FolderParams> = {
     await mkdir(path, { recursive: true, mode: 0o755 })
     await chown(path, uid, uid)
     const wanted = files.map((file) => file.path)
-    await removeFiles(
-      path,
-      (await placedIn(path)).filter((each) => !wanted.includes(each)),
-    )
+    for (const gone of (await placedIn(path)).filter((each) => !wanted.includes(each))) await removeWithin(path, gone)
     for (const { path: below, digest } of files) {
-      const target = join(path, below)
-      if ((await digestOfFile(target)) === digest) continue
-      if (!bundle) throw noBundle(target)
-      await mkdir(dirname(target), { recursive: true, mode: 0o755 })
-      await writeFileAtomic(target, await bundle.readBlob(digest), { mode: 0o644 })
+      if ((await digestOfFile(path, below)) === digest) continue
+      if (!bundle) throw noBundle(join(path, below))
+      await placeWithin(path, below, await bundle.readBlob(digest), 0o644)
     }
     if (wanted.length === 0) await rm(placedPath(path), { force: true })
     else await writeFileAtomic(placedPath(path), JSON.stringify(wanted), { mode: 0o644 })
@@ -61,7 +61,7 @@ export const folder: StepHandler<FolderParams> = {
     const placed = await placedIn(path)
     await rm(placedPath(path), { force: true })
     if (order.deleteData) return rm(path, { recursive: true, force: true })
-    await removeFiles(path, placed)
+    for (const each of placed) await removeWithin(path, each)
     await rmdir(path).catch(() => {})
   },
 }
@@ -75,22 +75,9 @@ async function placedIn(path: string): Promise<string[]> {
   }
 }
 
-/** And the folders that are empty without them. */
-async function removeFiles(path: string, files: readonly string[]): Promise<void> {
-  for (const file of files) {
-    await rm(join(path, file), { force: true })
-    for (let above = dirname(file); above !== '.'; above = dirname(above)) {
-      const empty = await rmdir(join(path, above)).then(
-        () => true,
-        () => false,
-      )
-      if (!empty) break
-    }
-  }
-}
-
-async function digestOfFile(path: string): Promise<Digest | undefined> {
-  const bytes = await readFile(path).catch(() => undefined)
+/** Undefined where there is no such file. */
+async function digestOfFile(folder: string, path: string): Promise<Digest | undefined> {
+  const bytes = await readWithin(folder, path, SMALL_BLOB_BYTES)
   return bytes && digestOf(bytes)
 }
 

@@ -1,8 +1,9 @@
 import { link, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ANNOTATIONS, type Digest, OciManifest } from '../../../bundles/format/manifest.ts'
+import { ANNOTATIONS, type Digest, type OciManifest } from '../../../bundles/format/manifest.ts'
 import { readSmallBlob } from '../../../bundles/format/read-artifact.ts'
+import { manifestFrom } from '../../../bundles/format/read-document.ts'
 import { NODE_PATHS } from '../../contract/paths.ts'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
 import { dockerAnswers } from '../../runtimes/compose.ts'
@@ -149,7 +150,7 @@ async function mendHalfInstalled(context: StepContext): Promise<void> {
 }
 
 async function packagesManifest(context: StepContext, params: PackagesParams): Promise<OciManifest> {
-  return OciManifest.parse(JSON.parse((await readSmallBlob(context.store, params.artifact)).toString()))
+  return manifestFrom((digest) => readSmallBlob(context.store, digest), params.artifact)
 }
 
 async function debNames(context: StepContext, params: PackagesParams): Promise<string[]> {

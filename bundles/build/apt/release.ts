@@ -2,7 +2,7 @@ import { isDigest } from '../../format/digest.ts'
 import { MojaboxError } from '../../format/error.ts'
 import type { Digest } from '../../format/manifest.ts'
 import { SMALL_BLOB_BYTES } from '../../format/read-artifact.ts'
-import { addressOf, type Http } from '../http.ts'
+import { addressOf, type Http, readBody } from '../http.ts'
 import type { ArchiveAddress } from './archive-address.ts'
 import { parseStanzas, type Stanza } from './control.ts'
 import { verifySignedText } from './signed-text.ts'
@@ -40,14 +40,9 @@ export async function fetchRelease(request: ReleaseRequest): Promise<Release> {
     await response.body.dump()
     throw suiteNotFound(request, url, response.status)
   }
-  const chunks: Buffer[] = []
-  let sizeBytes = 0
-  for await (const chunk of response.body) {
-    sizeBytes += chunk.length
-    if (sizeBytes > SMALL_BLOB_BYTES) throw suiteNotFound(request, url, response.status)
-    chunks.push(chunk)
-  }
-  const text = await verifySignedText(addressOf(url), archive, Buffer.concat(chunks), address.keys, signal)
+  const bytes = await readBody(response, SMALL_BLOB_BYTES)
+  if (bytes === undefined) throw suiteNotFound(request, url, response.status)
+  const text = await verifySignedText(addressOf(url), archive, bytes, address.keys, signal)
   const [stanza = {}] = parseStanzas(text)
   checkStanza(stanza, request, url)
   return { url: base, files: filesOf(stanza), byHash: stanza['Acquire-By-Hash'] === 'yes' }

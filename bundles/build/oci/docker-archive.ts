@@ -8,8 +8,10 @@ import { z } from 'zod'
 import { digestOf, isDigest } from '../../format/digest.ts'
 import { jsonBytes } from '../../format/json-bytes.ts'
 import { type Descriptor, Digest, MEDIA_TYPES } from '../../format/manifest.ts'
+import { parseJson } from '../../format/read-document.ts'
 import type { Cache } from '../cache.ts'
-import { type FileTree, localImageInvalid } from './file-tree.ts'
+import { type FileTree, localImageInvalid, readWhole } from './file-tree.ts'
+import { layerTooLarge, MAX_LAYER_BYTES } from './layers.ts'
 import type { RawManifest } from './origin.ts'
 
 /** `manifest.json` of a `docker save` archive. */
@@ -33,10 +35,9 @@ interface Conversion {
  */
 export async function convertDockerArchive(conversion: Conversion): Promise<RawManifest> {
   const { tree, image, path, cache } = conversion
-  const chunks: Buffer[] = []
-  for await (const chunk of tree.read(image.Config)) chunks.push(chunk)
-  const config = Buffer.concat(chunks)
-  const parsed = ImageConfig.safeParse(JSON.parse(config.toString('utf8')))
+  const config = await readWhole(tree, image.Config)
+  if (config === undefined) throw localImageInvalid(path, `no ${image.Config}, or one that is too large`)
+  const parsed = ImageConfig.safeParse(parseJson(config))
   const diffIds = parsed.success ? parsed.data.rootfs.diff_ids : []
   if (diffIds.length !== image.Layers.length)
     throw localImageInvalid(path, `${image.Layers.length} layers, of which ${diffIds.length} are named`)
@@ -71,16 +72,22 @@ async function compress({ tree, path, cache, signal }: Conversion, layerPath: st
   const compressed = createHash('sha256')
   const tap = (hash: typeof plain) =>
     async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+      let bytes = 0
       for await (const chunk of chunks) {
+        bytes += chunk.length
+        if (bytes > MAX_LAYER_BYTES) throw layerTooLarge(`reading ${layerPath} of ${path}`, MAX_LAYER_BYTES)
         hash.update(chunk)
         yield chunk
       }
     }
+  if ((await tree.sizeOf(layerPath)) === undefined) throw localImageInvalid(path, `no layer ${layerPath}`)
   try {
     const unpack = (await startsWithGzip(tree, layerPath)) ? createGunzip() : new PassThrough()
     const write = createWriteStream(scratch)
     await pipeline(tree.read(layerPath), unpack, tap(plain), createGzip({ level: 6 }), tap(compressed), write, {
       signal,
+    }).catch((error: NodeJS.ErrnoException) => {
+      throw error.code?.startsWith('Z_') ? localImageInvalid(path, `a damaged layer ${layerPath}`) : error
     })
     if (`sha256:${plain.digest('hex')}` !== diffId) throw localImageInvalid(path, `a damaged layer ${layerPath}`)
     const digest: Digest = `sha256:${compressed.digest('hex')}`

@@ -2,11 +2,12 @@ import { digestOf } from '../../format/digest.ts'
 import { MojaboxError } from '../../format/error.ts'
 import { type Descriptor, OciIndex, OciManifest } from '../../format/manifest.ts'
 import { isIndex } from '../../format/read-artifact.ts'
+import { parseJson } from '../../format/read-document.ts'
 import type { LockedImage } from '../lock.ts'
 import type { BuildContext, CarriedArtifact, CarriedBlob } from '../source.ts'
 import { refuseForeignLayers, unpackedBytes } from './layers.ts'
 import { ociForm } from './oci-form.ts'
-import type { ImageOrigin, RawManifest } from './origin.ts'
+import { type ImageOrigin, type RawManifest, unsupported } from './origin.ts'
 import { choosePlatforms } from './platforms.ts'
 import { zstdForm } from './zstd-form.ts'
 
@@ -147,17 +148,10 @@ async function manifestOf(descriptor: Descriptor, origin: ImageOrigin, { cache }
 
 /** @throws MojaboxError `image-unsupported` */
 export function parseManifest(name: string, bytes: Buffer): OciManifest {
-  const json = JSON.parse(bytes.toString('utf8'))
+  const json = parseJson(bytes)
   const parsed = OciManifest.safeParse(json)
   if (parsed.success) return parsed.data
-  throw new MojaboxError({
-    code: 'image-unsupported',
-    kind: 'usage',
-    message: `getting ${name}: not an image that mojabox can carry`,
-    found: OciIndex.safeParse(json).success ? 'an index within an index' : 'a manifest of another form',
-    needed: 'an OCI image or Docker image manifest of schema version 2',
-    next: 'have the image pushed again by a current tool',
-  })
+  throw unsupported(name, OciIndex.safeParse(json).success ? 'an index within an index' : 'a manifest of another form')
 }
 
 function carriedBlob({ digest, size }: Descriptor, isManifest: boolean): CarriedBlob {

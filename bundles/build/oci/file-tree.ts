@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs'
-import { type FileHandle, open, stat } from 'node:fs/promises'
-import { join, posix } from 'node:path'
+import { type FileHandle, open, realpath, stat } from 'node:fs/promises'
+import { join, posix, relative, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Pax } from 'tar'
 import { MojaboxError } from '../../format/error.ts'
+import { SMALL_BLOB_BYTES } from '../../format/read-artifact.ts'
 import { BLOCK_BYTES, decodeHeader, paddingBytes } from '../../format/tar-header.ts'
 
 /** The files of a folder, or of a tar that stays packed. */
@@ -14,6 +15,8 @@ export interface FileTree {
 }
 
 const CHUNK_BYTES = 256 * 1024
+/** Of an extended header: names, and times to the nanosecond. */
+const MAX_HEADER_BYTES = 1024 * 1024
 
 /** @throws MojaboxError `local-image-invalid` */
 export async function openFileTree(path: string): Promise<FileTree> {
@@ -23,11 +26,33 @@ export async function openFileTree(path: string): Promise<FileTree> {
   return info.isDirectory() ? folderTree(path) : await tarTree(path, info.size)
 }
 
+/** Only what lies in the folder itself: its documents name paths, and whoever wrote them may name any. */
 function folderTree(folder: string): FileTree {
-  return {
-    sizeOf: async (path) => (await stat(join(folder, path)).catch(() => undefined))?.size,
-    read: (path, start = 0) => createReadStream(join(folder, path), { start, highWaterMark: CHUNK_BYTES }),
+  const within = (path: string): string => {
+    const found = resolve(folder, path)
+    if (found.startsWith(join(resolve(folder), '/'))) return found
+    throw localImageInvalid(folder, `a path that leads out of it: ${path}`)
   }
+  return {
+    async sizeOf(path) {
+      const found = within(path)
+      const info = await stat(found).catch(() => undefined)
+      if (!info?.isFile()) return undefined
+      // A link may lead out as well.
+      within(relative(await realpath(folder), await realpath(found)))
+      return info.size
+    },
+    read: (path, start = 0) => createReadStream(within(path), { start, highWaterMark: CHUNK_BYTES }),
+  }
+}
+
+/** A small file, whole; undefined when there is none, or it is too large to be a document. */
+export async function readWhole(tree: FileTree, path: string): Promise<Buffer | undefined> {
+  const size = await tree.sizeOf(path)
+  if (size === undefined || size > SMALL_BLOB_BYTES) return undefined
+  const chunks: Buffer[] = []
+  for await (const chunk of tree.read(path)) chunks.push(chunk)
+  return Buffer.concat(chunks)
 }
 
 interface TarEntry {
@@ -77,6 +102,7 @@ async function readEntries(file: FileHandle, path: string, fileBytes: number): P
     position = offsetBytes + sizeBytes + paddingBytes(sizeBytes)
     if (position > fileBytes) throw localImageInvalid(path, 'an archive that is cut short')
     if (header.type === 'ExtendedHeader') {
+      if (sizeBytes > MAX_HEADER_BYTES) throw localImageInvalid(path, `a tar header of ${sizeBytes} bytes`)
       const text = Buffer.alloc(sizeBytes)
       await file.read(text, 0, sizeBytes, offsetBytes)
       pax = Pax.parse(text.toString('utf8'))

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
 import { digestOf } from '../../format/digest.ts'
 import { type Descriptor, OciIndex } from '../../format/manifest.ts'
+import { parseJson } from '../../format/read-document.ts'
 import type { Cache, OpenOrigin } from '../cache.ts'
 import { convertDockerArchive, DockerArchiveIndex } from './docker-archive.ts'
-import { type FileTree, localImageInvalid, openFileTree } from './file-tree.ts'
+import { type FileTree, localImageInvalid, openFileTree, readWhole } from './file-tree.ts'
 import type { ImageOrigin, RawManifest } from './origin.ts'
 import { fullName, parseReference } from './reference.ts'
 
@@ -54,7 +55,7 @@ async function layoutOrigin(name: string, path: string, tree: FileTree): Promise
   const descriptor = chooseEntry(name, path, index.data.manifests)
   const blobPath = ({ digest }: Descriptor): string => `blobs/sha256/${digest.slice(7)}`
   const read = async (wanted: Descriptor): Promise<RawManifest> => {
-    const bytes = await readAll(tree, blobPath(wanted))
+    const bytes = await readWhole(tree, blobPath(wanted))
     if (bytes === undefined || digestOf(bytes) !== wanted.digest)
       throw localImageInvalid(path, `a missing or damaged ${wanted.digest}`)
     return { descriptor: wanted, bytes }
@@ -90,19 +91,7 @@ function fixedOrigin(path: string, manifests: RawManifest[], blob: ImageOrigin['
   return { top: () => find(undefined), manifest: find, blob }
 }
 
-async function readAll(tree: FileTree, path: string): Promise<Buffer | undefined> {
-  const size = await tree.sizeOf(path)
-  if (size === undefined || size > 16 * 1024 * 1024) return undefined
-  const chunks: Buffer[] = []
-  for await (const chunk of tree.read(path)) chunks.push(chunk)
-  return Buffer.concat(chunks)
-}
-
 async function readJson(tree: FileTree, path: string): Promise<unknown> {
-  const bytes = await readAll(tree, path)
-  try {
-    return bytes === undefined ? undefined : JSON.parse(bytes.toString('utf8'))
-  } catch {
-    return undefined
-  }
+  const bytes = await readWhole(tree, path)
+  return bytes && parseJson(bytes)
 }

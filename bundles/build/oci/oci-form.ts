@@ -1,6 +1,6 @@
 import { digestOf } from '../../format/digest.ts'
 import { jsonBytes } from '../../format/json-bytes.ts'
-import { type Descriptor, MEDIA_TYPES } from '../../format/manifest.ts'
+import { type Descriptor, MEDIA_TYPES, OciIndex } from '../../format/manifest.ts'
 import type { RawManifest } from './origin.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -14,7 +14,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /**
  * A manifest or index in OCI form: the same content under OCI's names. `replaced` has the OCI forms of an index's
- * manifests by their own digest. Undefined when nothing of it is Docker's.
+ * manifests by their own digest; it must be one or the other. Undefined when nothing of it is Docker's.
  */
 export function ociForm(
   { bytes }: RawManifest,
@@ -26,15 +26,16 @@ export function ociForm(
     mediaType: TYPES[descriptor.mediaType] ?? descriptor.mediaType,
     ...replaced.get(descriptor.digest),
   })
+  const isIndex = OciIndex.safeParse(json).success
   const form = {
     ...json,
     ...(json.mediaType === undefined ? {} : { mediaType: TYPES[json.mediaType] ?? json.mediaType }),
-    ...(json.config === undefined ? {} : { config: rename(json.config) }),
-    ...(json.layers === undefined ? {} : { layers: json.layers.map(rename) }),
-    ...(json.manifests === undefined ? {} : { manifests: json.manifests.map(rename) }),
+    ...(isIndex
+      ? { manifests: json.manifests.map(rename) }
+      : { config: rename(json.config), layers: json.layers.map(rename) }),
   }
   if (JSON.stringify(form) === JSON.stringify(json)) return undefined
   const formed = jsonBytes(form)
-  const mediaType = json.manifests === undefined ? MEDIA_TYPES.manifest : MEDIA_TYPES.index
+  const mediaType = isIndex ? MEDIA_TYPES.index : MEDIA_TYPES.manifest
   return { descriptor: { mediaType, digest: digestOf(formed), size: formed.length }, bytes: formed }
 }

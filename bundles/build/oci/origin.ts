@@ -1,3 +1,4 @@
+import { MojaboxError } from '../../format/error.ts'
 import type { Descriptor } from '../../format/manifest.ts'
 import type { OpenOrigin } from '../cache.ts'
 
@@ -15,4 +16,16 @@ export interface ImageOrigin {
   manifest(descriptor: Descriptor): Promise<RawManifest>
   /** A configuration's or layer's content. */
   blob(descriptor: Descriptor): OpenOrigin
+}
+
+/** What a name stands for is nothing that can be carried. */
+export function unsupported(name: string, found: string): MojaboxError {
+  return new MojaboxError({
+    code: 'image-unsupported',
+    kind: 'usage',
+    message: `getting ${name}: not an image that mojabox can carry`,
+    found,
+    needed: 'an OCI image or Docker image manifest of schema version 2',
+    next: 'have the image pushed again by a current tool',
+  })
 }

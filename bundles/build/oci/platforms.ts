@@ -3,7 +3,8 @@ import { MojaboxError } from '../../format/error.ts'
 import { jsonBytes } from '../../format/json-bytes.ts'
 import { type Descriptor, OciIndex, type Platform } from '../../format/manifest.ts'
 import { platformText, samePlatform } from '../../format/read-artifact.ts'
-import type { RawManifest } from './origin.ts'
+import { parseJson } from '../../format/read-document.ts'
+import { type RawManifest, unsupported } from './origin.ts'
 
 /** What of an image is carried: one platform's manifest as it is upstream, or an index of the platforms asked for. */
 export type Carried =
@@ -13,11 +14,14 @@ export type Carried =
 /**
  * Chooses the platforms asked for. One: its manifest, whose digest stays what it is upstream. Several: the index
  * without the others, its entries as they are upstream.
- * @throws MojaboxError `platform-missing`
+ * @throws MojaboxError `platform-missing`, `image-unsupported`
  */
 export function choosePlatforms(name: string, { descriptor, bytes }: RawManifest, platforms: Platform[]): Carried {
-  const json = JSON.parse(bytes.toString('utf8'))
-  const { manifests } = OciIndex.parse(json)
+  // As they are upstream, with what the schema does not know.
+  const json = parseJson(bytes) as { manifests: unknown[] }
+  const parsed = OciIndex.safeParse(json)
+  if (!parsed.success) throw unsupported(name, 'an index of another form')
+  const { manifests } = parsed.data
   const chosen = platforms.map((platform) => {
     const position = manifests.findIndex((entry) => samePlatform(entry.platform, platform))
     const found = manifests[position]
@@ -34,7 +38,7 @@ export function choosePlatforms(name: string, { descriptor, bytes }: RawManifest
   const kept = new Set(chosen.map(({ position }) => position))
   const pruned = jsonBytes({
     ...json,
-    manifests: json.manifests.filter((_: unknown, position: number) => kept.has(position)),
+    manifests: json.manifests.filter((_, position) => kept.has(position)),
   })
   const index = {
     descriptor: { mediaType: descriptor.mediaType, digest: digestOf(pruned), size: pruned.length },

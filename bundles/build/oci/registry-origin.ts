@@ -2,10 +2,11 @@ import { digestOf, isDigest } from '../../format/digest.ts'
 import { MojaboxError } from '../../format/error.ts'
 import { type Descriptor, MEDIA_TYPES } from '../../format/manifest.ts'
 import { SMALL_BLOB_BYTES } from '../../format/read-artifact.ts'
+import { parseJson } from '../../format/read-document.ts'
 import type { OpenOrigin } from '../cache.ts'
-import { addressOf, getFrom, type Http, type HttpRequest, type HttpResponse } from '../http.ts'
+import { addressOf, getFrom, type Http, type HttpRequest, type HttpResponse, readBody } from '../http.ts'
 import type { CredentialsOf } from './credentials.ts'
-import type { ImageOrigin, RawManifest } from './origin.ts'
+import { type ImageOrigin, type RawManifest, unsupported } from './origin.ts'
 import { parseReference, type Reference } from './reference.ts'
 import { authorize, isLoopback, unauthorised } from './registry-token.ts'
 
@@ -57,13 +58,14 @@ class RegistrySession {
     const { signal } = this.options
     const response = await this.get({ url, signal, headers: { accept: MANIFEST_TYPES.join(', ') } })
     if (response.status !== 200) throw await this.refusal(url, response)
-    const bytes = await readLimited(response, this.name)
+    const bytes = await readBody(response, SMALL_BLOB_BYTES)
+    if (bytes === undefined) throw tooLarge(this.name)
     const digest = digestOf(bytes)
     const said = isDigest(which) ? which : response.headers['docker-content-digest']
     if (typeof said === 'string' && said.startsWith('sha256:') && said !== digest)
       throw mismatch(this.name, said, digest)
     const mediaType = mediaTypeOf(bytes, response)
-    if (!MANIFEST_TYPES.some((type) => type === mediaType)) throw notAnImage(this.name, mediaType)
+    if (!MANIFEST_TYPES.some((type) => type === mediaType)) throw unsupported(this.name, mediaType || 'no media type')
     return { descriptor: { mediaType, digest, size: bytes.length }, bytes }
   }
 
@@ -86,7 +88,8 @@ class RegistrySession {
     const { http, credentialsOf, signal } = this.options
     const used = this.authorization
     const response = await http.get(await withAuthorization(request, used))
-    if (response.status !== 401) return response
+    // Where the registry leads to may ask for credentials too; they are not for it.
+    if (response.status !== 401 || response.url.origin !== this.base.origin) return response
     await response.body.dump()
     if (this.authorization === used) {
       const { name, host, repository } = this
@@ -117,23 +120,15 @@ async function withAuthorization(request: HttpRequest, given: Promise<string> | 
   return given === undefined ? request : { ...request, headers: { ...request.headers, authorization: await given } }
 }
 
-async function readLimited(response: HttpResponse, name: string): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let sizeBytes = 0
-  for await (const chunk of response.body) {
-    sizeBytes += chunk.length
-    chunks.push(chunk)
-    if (sizeBytes <= SMALL_BLOB_BYTES) continue
-    throw new MojaboxError({
-      code: 'manifest-too-large',
-      kind: 'bundle',
-      message: `getting ${name}: its manifest is too large`,
-      found: `more than ${SMALL_BLOB_BYTES} bytes`,
-      needed: `at most ${SMALL_BLOB_BYTES} bytes`,
-      next: 'check the name of the image',
-    })
-  }
-  return Buffer.concat(chunks)
+function tooLarge(name: string): MojaboxError {
+  return new MojaboxError({
+    code: 'manifest-too-large',
+    kind: 'bundle',
+    message: `getting ${name}: its manifest is too large`,
+    found: `more than ${SMALL_BLOB_BYTES} bytes`,
+    needed: `at most ${SMALL_BLOB_BYTES} bytes`,
+    next: 'check the name of the image',
+  })
 }
 
 /** The document's own word first: a registry that serves files may not know the type. */
@@ -142,12 +137,8 @@ function mediaTypeOf(bytes: Buffer, response: HttpResponse): string {
     String(response.headers['content-type'] ?? '')
       .split(';')[0]
       ?.trim() ?? ''
-  try {
-    const { mediaType } = JSON.parse(bytes.toString('utf8')) as { mediaType?: unknown }
-    return typeof mediaType === 'string' ? mediaType : header
-  } catch {
-    return header
-  }
+  const { mediaType } = Object(parseJson(bytes)) as { mediaType?: unknown }
+  return typeof mediaType === 'string' ? mediaType : header
 }
 
 function notFound(name: string, url: URL): MojaboxError {
@@ -169,16 +160,5 @@ function mismatch(name: string, needed: string, found: string): MojaboxError {
     found,
     needed,
     next: 'run the same command again; if it stays so, the registry serves damaged content: use another with --mirror',
-  })
-}
-
-function notAnImage(name: string, mediaType: string): MojaboxError {
-  return new MojaboxError({
-    code: 'image-unsupported',
-    kind: 'usage',
-    message: `getting ${name}: not an image that mojabox can carry`,
-    found: mediaType || 'no media type',
-    needed: 'an OCI image or Docker image manifest of schema version 2',
-    next: 'have the image pushed again by a current tool',
   })
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { MojaboxError } from '../../format/error.ts'
-import { addressOf, type Http } from '../http.ts'
+import { parseJson } from '../../format/read-document.ts'
+import { addressOf, type Http, readBody } from '../http.ts'
 import type { CredentialsOf } from './credentials.ts'
 
 export interface TokenRequest {
@@ -17,6 +18,9 @@ export interface TokenRequest {
   isPlain: (host: string) => boolean
   signal: AbortSignal
 }
+
+/** Those of real registries have some kilobytes. */
+const MAX_TOKEN_BYTES = 1024 * 1024
 
 const Token = z.object({ token: z.string().optional(), access_token: z.string().optional() })
 
@@ -41,9 +45,9 @@ export async function authorize(request: TokenRequest): Promise<string> {
     await response.body.dump()
     throw unauthorised(name, host, `${addressOf(url)} answered ${response.status}`)
   }
-  const parsed = Token.safeParse(await response.body.json().catch(() => undefined))
+  const parsed = Token.safeParse(parseJson((await readBody(response, MAX_TOKEN_BYTES)) ?? Buffer.alloc(0)))
   const token = parsed.data?.token ?? parsed.data?.access_token
-  if (token === undefined) throw unauthorised(name, host, `${addressOf(url)} gave no token`)
+  if (token === undefined || !/^[!-~]+$/.test(token)) throw unauthorised(name, host, `${addressOf(url)} gave no token`)
   return `Bearer ${token}`
 }
 

@@ -23,6 +23,14 @@ export interface LayerContent {
 /** Larger files are no list of packages. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024
 
+/** What is kept of one layer at most, bytes; a layer packs a thousand times as many into few. */
+const MAX_KEPT_BYTES = 256 * 1024 * 1024
+/** Of an entry that is noted by its path only. */
+const NOTE_BYTES = 256
+
+/** Linux takes no longer one. */
+const MAX_PATH = 4096
+
 /** How gzip and zstd begin. */
 const COMPRESSED = [Buffer.from([0x1f, 0x8b]), Buffer.from([0x28, 0xb5, 0x2f, 0xfd])]
 
@@ -71,16 +79,27 @@ interface Warned {
   entry?: unknown
 }
 
-export function scanLayer(): LayerScan {
+export function scanLayer(maxKeptBytes = MAX_KEPT_BYTES): LayerScan {
   const content: LayerContent = { files: {}, removed: [], emptied: [], unread: {} }
-  const parser = new Parser({
-    filter: (path, entry) => 'type' in entry && isRead(normal(path), entry, content),
-    onReadEntry: (entry) => keepFile(entry, content),
-  })
+  let keptBytes = 0
+  const hasRoom = (bytes: number): boolean => {
+    keptBytes += bytes
+    if (keptBytes > maxKeptBytes) content.unread['.'] = 'more than can be listed'
+    return keptBytes <= maxKeptBytes
+  }
   // A runtime would not take such a layer; whoever reads the list is told that it lacks something.
   const damaged = (): void => {
     content.unread['.'] = 'a damaged layer'
   }
+  const parser = new Parser({
+    filter(path, entry) {
+      if (!('type' in entry)) return false
+      if (path.length <= MAX_PATH) return isRead(normal(path), entry, content, hasRoom)
+      damaged()
+      return false
+    },
+    onReadEntry: (entry) => keepFile(entry, content),
+  })
   parser.on('warn', (code: string, _message: unknown, { header, entry }: Warned) => {
     if (code === 'TAR_ENTRY_INFO') return
     // So it also says that an archive ends which had no entry; a layer may be empty.
@@ -89,12 +108,17 @@ export function scanLayer(): LayerScan {
     if (!takeWhiteout(normal(header?.path ?? ''), content)) damaged()
   })
   parser.on('error', damaged)
+  // What follows the end is nobody's; the parser would hold all of it.
+  let over = false
+  parser.on('eof', () => {
+    over = true
+  })
   let isTar: boolean | undefined
   return {
     write(chunk) {
       // Compressed once more than its type says, the parser would unpack it by itself, later.
       isTar ??= !COMPRESSED.some((start) => chunk.subarray(0, start.length).equals(start))
-      if (isTar) parser.write(chunk)
+      if (isTar && !over) parser.write(chunk)
     },
     end() {
       if (isTar === false) damaged()
@@ -109,7 +133,14 @@ function normal(path: string): string {
 }
 
 /** Notes what an entry does to lower layers, and says whether its content is wanted. */
-function isRead(path: string, { type, linkpath, size }: ReadEntry, content: LayerContent): boolean {
+function isRead(
+  path: string,
+  { type, linkpath, size }: ReadEntry,
+  content: LayerContent,
+  hasRoom: (bytes: number) => boolean,
+): boolean {
+  const noted = type === 'SymbolicLink' || type === 'Link' || posix.basename(path).startsWith('.wh.')
+  if (noted && !hasRoom(NOTE_BYTES + path.length)) return false
   if (takeWhiteout(path, content)) return false
   // A link may take the place of a folder.
   if (type === 'SymbolicLink') content.removed.push(path)
@@ -117,7 +148,7 @@ function isRead(path: string, { type, linkpath, size }: ReadEntry, content: Laye
   else if (type === 'File' || type === 'OldFile' || type === 'ContiguousFile') {
     const unread = unreadIn(path)
     if (unread !== undefined) content.unread[path] = unread
-    if (readerOf(path) === undefined) return false
+    if (readerOf(path) === undefined || !hasRoom(Math.min(size, MAX_FILE_BYTES) + NOTE_BYTES)) return false
     if (size <= MAX_FILE_BYTES) return true
     content.unread[path] = 'a list that is too large'
   }

@@ -1,10 +1,11 @@
 import { MojaboxError } from '../../format/error.ts'
-import type { Descriptor, Platform } from '../../format/manifest.ts'
-import { isIndex, samePlatform } from '../../format/read-artifact.ts'
+import { type Descriptor, Platform } from '../../format/manifest.ts'
+import { isIndex, SMALL_BLOB_BYTES, samePlatform } from '../../format/read-artifact.ts'
+import { parseJson } from '../../format/read-document.ts'
 import type { LockedImage } from '../lock.ts'
 import { ensureBlob, fetchImage, parseManifest } from '../oci/fetch-image.ts'
 import { localOrigin } from '../oci/local-origin.ts'
-import type { ImageOrigin, RawManifest } from '../oci/origin.ts'
+import { type ImageOrigin, type RawManifest, unsupported } from '../oci/origin.ts'
 import { choosePlatforms, platformMissing, platformsMissing, type WithoutPlatform } from '../oci/platforms.ts'
 import { registryOrigin } from '../oci/registry-origin.ts'
 import type { BuildContext, Source } from '../source.ts'
@@ -91,10 +92,13 @@ async function platformOf(
   context: BuildContext,
 ): Promise<Platform> {
   const { config } = parseManifest(name, top.bytes)
+  if (config.size > SMALL_BLOB_BYTES) throw unsupported(name, `a configuration of ${config.size} bytes`)
   context.progress.expect(config.size)
   await ensureBlob(name, config, origin, context)
   const chunks: Buffer[] = []
   for await (const chunk of context.cache.read(config.digest)) chunks.push(chunk)
-  const { architecture, os, variant } = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-  return { architecture: String(architecture), os: String(os), ...(variant ? { variant: String(variant) } : {}) }
+  const parsed = Platform.safeParse(parseJson(Buffer.concat(chunks)))
+  if (!parsed.success) throw unsupported(name, 'a configuration that names no platform')
+  const { variant, ...platform } = parsed.data
+  return variant ? { ...platform, variant } : platform
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { DESK_SILENT_MS } from '../../../agent/contract/channel.ts'
 import { EXIT, expectNoInsides } from '../../e2e/support/expectations.ts'
 import { type Harm, rowsAlong } from '../along.ts'
 import { engineKilled } from '../engine-killed.ts'
@@ -26,6 +27,17 @@ const engineAndDesk: readonly Harm[] = [
     title: 'SIGKILL of the node’s process while images travel',
     async make(subject, command) {
       await subject.on('systemctl', 'kill', '--signal=KILL', ENGINE)
+      return command
+    },
+  },
+  {
+    fault: 'desk-paused',
+    title: 'the desk is paused, as Ctrl-Z does, for 12 s',
+    async make(_subject, command) {
+      command.signal('SIGSTOP')
+      // Longer than a desk may be silent before another one may take its place.
+      await delay(DESK_SILENT_MS + 4_000)
+      command.signal('SIGCONT')
       return command
     },
   },

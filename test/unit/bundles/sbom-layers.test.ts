@@ -147,6 +147,42 @@ describe('what is not read', () => {
   })
 })
 
+describe('a layer that means no good', () => {
+  it('is held in memory up to a limit, and what lists it says so', () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 200 }, (_, at) => [`node_modules/p${at}/package.json`, npm('p', `${at}`)]),
+    )
+    const scan = scanLayer(10_000)
+    scan.write(layerTar(many))
+    const content = scan.end()
+    expect(Object.keys(content.files).length).toBeLessThan(40)
+    expect(content.unread).toEqual({ '.': 'more than can be listed' })
+    const gone = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`a/.wh.${at}`, '']))
+    const scanGone = scanLayer(10_000)
+    scanGone.write(layerTar(gone))
+    expect(scanGone.end()).toMatchObject({ unread: { '.': 'more than can be listed' } })
+  })
+
+  it('holds nothing of what follows its end', () => {
+    const scan = scanLayer()
+    scan.write(layerTar({ 'node_modules/a/package.json': npm('a', '1') }))
+    const zeros = Buffer.alloc(64 * 1024)
+    const before = process.memoryUsage().arrayBuffers
+    for (let times = 0; times < 4_000; times += 1) scan.write(zeros)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1024 * 1024)
+    expect(Object.keys(scan.end().files)).toEqual(['node_modules/a/package.json'])
+  })
+
+  it('has no path that takes for ever to look at', () => {
+    const path = `${'node_modules/'.repeat(70_000)}x`
+    const record = (length: number): string => `${length} path=${path}\n`
+    const length =
+      [...'1234567'].map((_, digits) => path.length + 7 + digits + 1).find((n) => record(n).length === n) ?? 0
+    const tar = Buffer.concat([extendedHeader(record(length)), layerTar({ short: 'x' })])
+    expect(imageContent([scanned(tar, tar.length)]).unread).toEqual(['a damaged layer'])
+  })
+})
+
 /** An entry that says something about the next one: `x` is its type in tar. */
 function extendedHeader(content: string): Buffer {
   const tar = layerTar({ PaxHeader: content })

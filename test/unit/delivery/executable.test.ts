@@ -22,7 +22,7 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 const signal = new AbortController().signal
 
 /** A bundle that carries these executables. */
-function bundleWith(executables: Record<string, Buffer>) {
+function bundleWith(executables: Record<string, Buffer>, annotations: Record<string, string> = {}) {
   const desk = new FakeDesk()
   const artifacts = Object.entries(executables).map(([architecture, bytes]): Artifact => {
     const packed = gzipSync(bytes)
@@ -30,7 +30,11 @@ function bundleWith(executables: Record<string, Buffer>) {
       mediaType: MEDIA_TYPES.gzip,
       digest: desk.add(packed),
       size: packed.length,
-      annotations: { [ANNOTATIONS.uncompressedDigest]: digestOf(bytes) },
+      annotations: {
+        [ANNOTATIONS.uncompressedDigest]: digestOf(bytes),
+        [ANNOTATIONS.uncompressedBytes]: String(bytes.length),
+        ...annotations,
+      },
     }
     const config = { mediaType: MEDIA_TYPES.empty, ...desk.addJson({}) }
     const descriptor = {
@@ -88,6 +92,18 @@ describe('executableSource', () => {
   })
 
   it.each([
+    ['a digest that is empty', { [ANNOTATIONS.uncompressedDigest]: 'sha256:' }],
+    ['a digest of two lines', { [ANNOTATIONS.uncompressedDigest]: `sha256:${'0'.repeat(64)}  /dev/null\n` }],
+    ['no size', { [ANNOTATIONS.uncompressedBytes]: 'many' }],
+    ['the size of a disk', { [ANNOTATIONS.uncompressedBytes]: '1000000000000' }],
+  ])('refuses a bundle that says of its executable %s', async (_what, annotations) => {
+    const error = await executableSource(bundleWith({ [OTHER]: mine }, annotations), undefined)
+      .for(OTHER)
+      .catch((thrown) => thrown)
+    expect(error.facts).toMatchObject({ code: 'bundle-corrupt', kind: 'bundle' })
+  })
+
+  it.each([
     ['there is no bundle', undefined],
     ['the bundle carries none for it', bundleWith({ [OWN]: mine })],
     ['the bundle is a delta that leaves it out', { ...bundleWith({ [OTHER]: mine }), sizeOf: async () => undefined }],
@@ -106,6 +122,7 @@ describe('deliverExecutable', () => {
     sha256: sha256(bytes),
     sizeBytes: bytes.length,
     compressed: false,
+    unpackedBytes: bytes.length,
     open: () => Readable.from([bytes]),
   }
   const folder = dirname(NODE_PATHS.executable)
@@ -145,9 +162,25 @@ describe('deliverExecutable', () => {
     await writeFile(NODE_PATHS.executable, 'the last version')
     const broken = { ...plain, open: () => Readable.from([sent]) }
     const error = await deliverExecutable(connectLocal('n1'), broken, () => {}, signal).catch((thrown) => thrown)
-    expect(error.facts).toMatchObject({ code: 'executable-not-sent', kind: 'host' })
+    expect(error.facts).toMatchObject({ code: 'executable-corrupt', kind: 'host' })
     expect(await readFile(NODE_PATHS.executable, 'utf8')).toBe('the last version')
     expect(await readdir(folder)).toEqual(['mojabox'])
+  })
+
+  it('takes of what unpacks to more than it says no more than that, and blames the bundle', async () => {
+    const packed = gzipSync(Buffer.alloc(300_000_000))
+    const bomb = { ...plain, sizeBytes: packed.length, compressed: true, open: () => Readable.from([packed]) }
+    let largest = 0
+    const looking = setInterval(async () => {
+      for (const name of await readdir(folder).catch(() => [])) {
+        largest = Math.max(largest, (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0)
+      }
+    }, 5)
+    const error = await deliverExecutable(connectLocal('n1'), bomb, () => {}, signal).catch((thrown) => thrown)
+    clearInterval(looking)
+    expect(error.facts).toMatchObject({ code: 'executable-corrupt', kind: 'bundle' })
+    expect(largest).toBeLessThanOrEqual(bytes.length)
+    expect(await readdir(folder)).toEqual([])
   })
 
   it('says what the host said when it cannot be put there', async () => {
@@ -166,7 +199,7 @@ describe('deliverExecutable', () => {
     const call = node.executed.at(-1)
     expect(call?.argv.slice(0, 2)).toEqual(['sh', '-c'])
     expect(call?.argv[2]).not.toContain(NODE_PATHS.executable)
-    expect(call?.argv.slice(3)).toEqual(['sh', NODE_PATHS.executable, plain.sha256])
+    expect(call?.argv.slice(3)).toEqual(['sh', NODE_PATHS.executable, plain.sha256, String(bytes.length)])
     expect(call?.input?.equals(bytes)).toBe(true)
   })
 })

@@ -49,7 +49,13 @@ describe('a limit on what the desk sends', () => {
   })
 
   it('paces the executable too', async () => {
-    const executable = { sha256: '', sizeBytes: BYTES.length, compressed: false, open: () => Readable.from([BYTES]) }
+    const executable = {
+      sha256: '',
+      sizeBytes: BYTES.length,
+      compressed: false,
+      unpackedBytes: 1,
+      open: () => Readable.from([BYTES]),
+    }
     const paced = new RateLimit(1_000_000).pacedExecutable(executable)
     const sent = await timed(async () => {
       const pieces: Buffer[] = []

@@ -21,6 +21,7 @@ const EXECUTABLE = {
   sha256: 'a'.repeat(64),
   sizeBytes: 3,
   compressed: false,
+  unpackedBytes: 1,
   open: () => Readable.from([Buffer.from('abc')]),
 }
 

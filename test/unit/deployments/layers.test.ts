@@ -33,6 +33,15 @@ describe('mergeLayers', () => {
     })
   })
 
+  it('takes a member for a member, whatever it is called, and changes no object but its own', () => {
+    const above = JSON.parse(
+      '{"services":{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}}',
+    )
+    const { tree } = over({ services: {} }, above)
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+    expect(JSON.stringify(tree)).toBe(JSON.stringify(above))
+  })
+
   it('replaces commands whole', () => {
     const { tree } = over(
       { command: ['a', 'b'], healthcheck: { test: ['x'], retries: 3 } },

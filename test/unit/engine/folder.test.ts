@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -80,6 +81,43 @@ describe('a folder that services mount', () => {
     await apply({})
     await folder.undo?.(contextOf(), { path, uid, files: [] }, null)
     expect(await readFile(victim, 'utf8')).toBe('stays')
+  })
+
+  it.each([
+    ['a file', 'collections/tests/p2p.json', 'victim'],
+    ['a folder on the way', 'collections/tests', 'outside'],
+    ['the first folder', 'collections', 'outside'],
+  ])('writes and removes nothing where a service put a link in the place of %s', async (_what, place, target) => {
+    await mkdir(join(root, 'outside', 'tests'), { recursive: true })
+    const victims = ['victim', 'outside/p2p.json', 'outside/tests/p2p.json']
+    for (const victim of victims) await writeFile(join(root, victim), 'stays')
+    await apply(FIRST)
+    await rm(join(path, place), { recursive: true })
+    await symlink(join(root, target), join(path, place))
+    expect(await isDone(FIRST)).toBe(false)
+    await apply(FIRST)
+    expect(await isDone(FIRST)).toBe(true)
+    await rm(join(path, place), { recursive: true })
+    await symlink(join(root, target), join(path, place))
+    await folder.undo?.(contextOf(), { path, uid, files: filesOf(FIRST) }, null)
+    for (const victim of victims) expect(await readFile(join(root, victim), 'utf8')).toBe('stays')
+  })
+
+  it('waits for nobody where a service put a pipe in the place of a file', async () => {
+    await apply(FIRST)
+    const file = join(path, 'environments/default-env.json')
+    await rm(file)
+    execFileSync('mkfifo', [file])
+    expect(await isDone(FIRST)).toBe(false)
+    await apply(FIRST)
+    expect(await isDone(FIRST)).toBe(true)
+  })
+
+  it('puts its file where a service put a folder', async () => {
+    await mkdir(join(path, 'environments/default-env.json/deep'), { recursive: true })
+    await apply(FIRST)
+    expect(await isDone(FIRST)).toBe(true)
+    expect((await readdir(join(path, 'environments'))).sort()).toEqual(['default-env.json'])
   })
 
   it('says that it takes an install where there is no bundle', async () => {

@@ -15,6 +15,7 @@ export function pathsBelow(root = temporaryRoot()) {
       packages: join(home, 'packages'),
       deployments: join(home, 'deployments'),
       reports: join(home, 'reports'),
+      locks: join(home, 'reports', '.locks'),
       journal: join(home, 'journal.ndjson'),
       node: join(home, 'node.json'),
       run: join(root, 'run', 'mojabox'),

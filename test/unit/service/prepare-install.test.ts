@@ -39,7 +39,11 @@ async function prepared(...entries: { phase: Phase; step?: typeof PACKAGES }[]) 
   const journal = await Journal.open(join(await temporaryFolder(), 'journal.ndjson'))
   for (const { phase, step = PACKAGES } of entries) await journal.append({ run: 'r', phase, step, before: null })
   const found = await prepareInstall({
-    order: orderOf({ settings: { ...orderOf().settings, ...settings }, ...(leftOut && { leftOut }) }),
+    order: orderOf({
+      unsignedAllowed: true,
+      settings: { ...orderOf().settings, ...settings },
+      ...(leftOut && { leftOut }),
+    }),
     bundle: shippedBundle().bundle,
     journal,
     command: new FakeCommands().run,

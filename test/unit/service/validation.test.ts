@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { LAST_VALIDATION } from '../../../agent/contract/last-validation.ts'
 import { NODE_PATHS } from '../../../agent/contract/paths.ts'
 import { loadReport, saveReport, validateApart } from '../../../agent/service/validation.ts'
 import { runValidation } from '../../../agent/service/validation-process.ts'
@@ -52,6 +53,13 @@ describe('validateApart', () => {
     expect((await readFile(trace, 'utf8')).split('\n')).toEqual(['in', 'out', 'in', 'out', ''])
   })
 
+  it('holds a lock that nobody else of the node may open, and so keep it waiting', async () => {
+    await runValidation(script('true'), [], 'run', signal)
+    expect((await stat(NODE_PATHS.locks)).mode & 0o777).toBe(0o700)
+    expect(await readdir(NODE_PATHS.locks)).toEqual(['validation'])
+    expect((await readdir(NODE_PATHS.reports)).filter((name) => name !== basename(NODE_PATHS.locks))).toEqual([])
+  })
+
   it('ends the validation itself, not only who waits for it', async () => {
     const pid = join(NODE_PATHS.root, 'pid')
     const stop = new AbortController()
@@ -79,6 +87,20 @@ describe('saveReport', () => {
   it('can be read by who may only look: `mojabox status` needs no root', async () => {
     await saveReport(reportOf())
     expect((await stat(join(NODE_PATHS.reports, 'last.json'))).mode & 0o044).toBe(0o044)
+  })
+
+  it('follows no link that lies in the agent’s folder', async () => {
+    const victim = join(NODE_PATHS.root, 'victim')
+    await mkdir(NODE_PATHS.reports, { recursive: true })
+    await writeFile(victim, 'stays')
+    const report = reportOf()
+    for (const name of [`${report.run}.json`, `${report.run}.xml`, LAST_VALIDATION]) {
+      await rm(join(NODE_PATHS.reports, name), { force: true })
+      await symlink(victim, join(NODE_PATHS.reports, name))
+    }
+    await saveReport(report)
+    expect(await readFile(victim, 'utf8')).toBe('stays')
+    expect(await loadReport(Number.MAX_SAFE_INTEGER)).toBeDefined()
   })
 
   it('forgets the oldest, never the newest', async () => {

@@ -45,6 +45,7 @@ test('a minimal file gets its defaults', () => {
       validateEverySeconds: 300,
     },
     trust: [],
+    allowUnsigned: false,
     composeOverrides: [],
     skipChecks: [],
     parallel: 8,

@@ -141,11 +141,26 @@ describe('keep', () => {
     expect(await readFile(store.blobPath(digest))).toEqual(CONTENT)
   })
 
-  it('refuses a damaged partial file, empties it, and mends itself at the next try', async () => {
-    const { store, digest, arrivals } = await setUp()
+  it('brings a blob anew whose partial file was damaged, and nobody is given of it', async () => {
+    const { store, desk, digest, arrivals } = await setUp()
     await writeFile(partial(store, digest), Buffer.alloc(5000, 'x'))
+    const arrival = arrivals.get(digest, CONTENT.length)
+    expect(await wholeOf(arrival)).toEqual(CONTENT)
+    expect(desk.asked).toEqual([
+      { digest, offset: 5000 },
+      { digest, offset: 0 },
+    ])
+    await arrivals.keep(digest, CONTENT.length)
+    expect(await readFile(store.blobPath(digest))).toEqual(CONTENT)
+  })
+
+  it('refuses a blob that is damaged at the desk, whatever was there before, and keeps nothing of it', async () => {
+    const { store, desk, digest, arrivals } = await setUp()
+    await writeFile(partial(store, digest), CONTENT.subarray(0, 5000))
+    desk.garble = (piece) => Buffer.alloc(piece.length, 'x')
     await expect(arrivals.keep(digest, CONTENT.length)).rejects.toMatchObject({ facts: { code: 'blob-corrupt' } })
     expect(await sizeAt(partial(store, digest))).toBe(0)
+    desk.garble = (piece) => piece
     await arrivals.keep(digest, CONTENT.length)
     expect(await readFile(store.blobPath(digest))).toEqual(CONTENT)
   })

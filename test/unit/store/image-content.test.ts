@@ -170,7 +170,25 @@ describe('imageContent', () => {
     const read = async () => {
       for await (const _ of blob?.read(0) ?? []);
     }
-    await expect(read()).rejects.toThrow()
+    await expect(read()).rejects.toMatchObject({ facts: { code: 'bundle-corrupt', found: 'what is no zstd' } })
+    expect(old.failed.reason).toMatchObject({ facts: { kind: 'bundle' } })
+  })
+
+  it.each([
+    ['more', 100_000_000],
+    ['less', 1_000],
+  ])('hands not a byte more out of what unpacks to %s than it says, and ends the delivery', async (_what, bytes) => {
+    const { context, images } = await contentOfZstd(randomBytes(300_000), zstdCompressSync(Buffer.alloc(bytes)))
+    const [layer] = images[0]?.manifest.layers ?? []
+    const old = imageContent(context, images, { readsZstd: false })
+    const blob = await old.blob(layer?.annotations?.[ANNOTATIONS.uncompressedDigest] as Digest)
+    let given = 0
+    const read = async () => {
+      for await (const piece of blob?.read(0) ?? []) given += piece.length
+    }
+    await expect(read()).rejects.toMatchObject({ facts: { code: 'bundle-corrupt', kind: 'bundle' } })
+    expect(given).toBeLessThanOrEqual(300_000)
+    expect(old.failed.reason).toMatchObject({ facts: { kind: 'bundle' } })
   })
 
   it('counts a layer that two images share once', async () => {
