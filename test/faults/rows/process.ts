@@ -93,7 +93,7 @@ const whileRuns: FaultRow[] = [
         const command = subject.start({}, ['--limit-rate', '10M'])
         await command.saw('step-progress', ({ id, done, total }) => id === 'images' && done > total / 4)
         await subject.on('pkill', '-KILL', '-x', 'dockerd')
-        return subject.recovered(await command.ended, 'done')
+        return subject.recovered(await command.ended, { exit: EXIT.step, code: 'docker-failed' })
       },
     },
     {
@@ -105,7 +105,10 @@ const whileRuns: FaultRow[] = [
         const command = subject.start()
         await command.saw('step-progress', ({ id }) => id === 'services')
         await subject.on('pkill', '-KILL', '-x', 'dockerd')
-        return subject.recovered(await command.ended, 'done')
+        return subject.recovered(await command.ended, {
+          exit: EXIT.step,
+          code: ['command-failed', 'service-not-healthy'],
+        })
       },
     },
     {
