@@ -1,6 +1,5 @@
 import { expect } from 'vitest'
 import { NODE_PATHS } from '../../agent/contract/paths.ts'
-import { balancesOn } from '../e2e/support/hub.ts'
 import type { Ground } from './ground.ts'
 import { armPoints, disarmPoints, hitPoints } from './points/points.ts'
 import { type FaultRow, type FaultVerb, type Outcome, VERBS } from './row.ts'
@@ -13,8 +12,6 @@ const AROUND = {
   before: ['started', 'journaled'],
   after: ['applied', 'done'],
 } as const
-
-const FUNDED = ['mojaboxpayer SETTLEMENT USD -10000', 'mojaboxpayee SETTLEMENT USD -10000']
 
 /** Within `npm test`: the steps that do most, and the one that moves money. */
 const FAST = ['packages', 'images', 'services', 'participant-mojaboxpayer']
@@ -71,8 +68,5 @@ async function killEngine(ground: Ground, verb: FaultVerb): Promise<Killed> {
   const hit = await hitPoints(subject.host.name)
   await disarmPoints(subject.host.name)
   const worked = (await begun()).slice(earlier).map(({ step }) => step.id)
-  const outcome = await subject.recovered(ended, 'done')
-  // No money was moved twice.
-  expect(await balancesOn(subject.host.name)).toEqual(expect.arrayContaining(FUNDED))
-  return { points: hit, worked, outcome }
+  return { points: hit, worked, outcome: await subject.recovered(ended, 'done') }
 }
