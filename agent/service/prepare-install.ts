@@ -17,6 +17,7 @@ import { familiarName, listImages, readsZstd, splitReference } from '../runtimes
 import { heldLayers } from '../runtimes/held-layers.ts'
 import type { Store } from '../store/store.ts'
 import { refuseLacking } from './left-out.ts'
+import { type NeededBlob, neededBlobs } from './needed-blobs.ts'
 import { refuseOlder } from './older-bundle.ts'
 import { signersOfBundle } from './signed-bundle.ts'
 import { spoolsLayers } from './spooled-layers.ts'
@@ -40,6 +41,8 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   /** IDs of the trusted keys that signed the bundle. */
   signedBy: string[]
   rendered: Rendered
+  /** What it will take of the bundle's blobs, or has in the store already; empty where nobody has to know. */
+  needed: NeededBlob[]
 }> {
   const signedBy = signersOfBundle(order)
   refuseOlder(await readNodeState(), bundle.manifest, order)
@@ -70,19 +73,20 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   }
   const checks = runChecks(facts, { ...needs, ports: [...needs.ports, page] }, order.skipChecks)
   // A host that fails a check is refused for that.
-  if (order.leftOut && !checks.some(({ status }) => status === 'fail')) {
+  let needed: NeededBlob[] = []
+  if ((order.leftOut || order.seeding) && !checks.some(({ status }) => status === 'fail')) {
     const packages = installDocker ? (deployment.packages?.blobs ?? []) : []
     const stored = [...deployment.keptBlobs, ...packages]
-    const docker = await heldLayers(facts.docker)
-    const had = { store, docker, readsZstd: !running || (await readsZstd()) }
-    await refuseLacking(order.leftOut, bundle, { images: carried, architecture, stored }, had)
+    const had = { docker: await heldLayers(facts.docker), readsZstd: !running || (await readsZstd()) }
+    needed = await neededBlobs(bundle, { images: carried, architecture, stored }, had)
+    if (order.leftOut) await refuseLacking(order.leftOut, needed, store)
   }
   const steps = [
     ...planHub(order, deployment, rendered, { architecture, distribution, installDocker, carriedImages: carried }),
     ...planAgent(order, bundle.manifest, validationKeys(deployment.profile).values()),
   ]
   const settled = journal.applied().some(({ step, kept }) => step.id === 'agent' && !kept)
-  return { checks, steps, settled, rendered, signedBy }
+  return { checks, steps, settled, rendered, signedBy, needed }
 }
 
 /** The images that the bundle has to bring, and those of the site's own, which must be there. */

@@ -7,6 +7,8 @@ import { type ErrorFacts, factsOf, MojaboxError } from '../../bundles/format/err
 import type { OpenBundle } from '../../bundles/format/open.ts'
 import { deliverExecutable, type ExecutableSource } from '../delivery/executable.ts'
 import type { RateLimit } from '../delivery/rate-limit.ts'
+import { type HostSeeding, Seeding } from '../delivery/seeding.ts'
+import { seedingHosts } from '../delivery/seeding-hosts.ts'
 import { deskName, watchRun } from '../delivery/session.ts'
 import type { Connection } from '../fleet/connection.ts'
 import { eachHost, outcomeError } from '../fleet/each-host.ts'
@@ -31,6 +33,8 @@ export interface SiteRun {
   executables: ExecutableSource
   /** Of what this desk sends, all hosts together. */
   rate?: RateLimit | undefined
+  /** Hosts pass blobs on to each other, so that each leaves the desk once. */
+  seeding?: boolean
   reach: Reach
   skipChecks: string[]
   levels: string[]
@@ -39,6 +43,12 @@ export interface SiteRun {
   showConfig: boolean
   onEvent: (event: Event) => void
   signal: AbortSignal
+}
+
+/** The same for one of its hosts. */
+interface HostRun extends SiteRun {
+  /** Its part in passing blobs on. */
+  part: HostSeeding | undefined
 }
 
 /** A lost link is taken up again for this long before it counts as a failure, milliseconds. */
@@ -54,17 +64,21 @@ const UNSAID: ErrorFacts = { code: 'bug', kind: 'bug', message: 'the run failed,
 export async function runSite(options: SiteRun): Promise<unknown> {
   const { site } = options
   const run = randomUUID()
+  const seeds = options.seeding && options.verb === 'install' ? await seedingHosts(site.hosts) : []
+  const seeding = new Seeding(seeds)
   const outcomes = await eachHost(
     site.hosts,
     site.parallel,
     async (host) => {
-      const order = orderFor(options, host, run)
+      const part = seeding.of(host.name)
+      const order = orderFor(options, host, run, part?.address)
       const emit: Emit = (body) =>
         options.onEvent({ ...body, at: new Date().toISOString(), host: host.name, run } as EventBody & Event)
       const startedAt = Date.now()
       let told = false
+      part?.begin()
       try {
-        const last = await persist(options, host, order, emit)
+        const last = await persist({ ...options, part }, host, order, emit)
         told = true
         if (last.outcome === 'failed') throw new MojaboxError(last.error ?? UNSAID)
       } catch (cause) {
@@ -72,6 +86,8 @@ export async function runSite(options: SiteRun): Promise<unknown> {
         const seconds = Math.round(Date.now() - startedAt) / 1000
         if (!told) emit({ type: 'run-finished', outcome: 'failed', changed: 0, seconds, error: factsOf(error) })
         throw error
+      } finally {
+        part?.end()
       }
     },
     options.signal,
@@ -79,7 +95,7 @@ export async function runSite(options: SiteRun): Promise<unknown> {
   return outcomeError(outcomes)
 }
 
-function orderFor(options: SiteRun, host: Host, run: string): WorkOrder {
+function orderFor(options: SiteRun, host: Host, run: string, seedingAddress: string | undefined): WorkOrder {
   const { site, bundle } = options
   return {
     version: 1,
@@ -93,6 +109,7 @@ function orderFor(options: SiteRun, host: Host, run: string): WorkOrder {
     ...(options.leftOut && { leftOut: options.leftOut }),
     ...(options.trust ?? { unsignedAllowed: false }),
     downgradeAllowed: options.downgradeAllowed === true,
+    ...(seedingAddress !== undefined && { seeding: { address: seedingAddress } }),
     settings: site.settings,
     composeOverrides: options.composeOverrides,
     showConfig: options.showConfig,
@@ -104,7 +121,7 @@ function orderFor(options: SiteRun, host: Host, run: string): WorkOrder {
 }
 
 /** Watches the run, over as many connections as it takes. */
-async function persist(options: SiteRun, host: Host, order: WorkOrder, emit: Emit): Promise<RunFinished> {
+async function persist(options: HostRun, host: Host, order: WorkOrder, emit: Emit): Promise<RunFinished> {
   const advance = new Advance()
   const onEvent = (event: Event) => {
     if (advance.isNew(event)) options.onEvent(event)
@@ -172,7 +189,7 @@ class Advance {
 const ABOUT_INSTALLED: WorkOrder['verb'][] = ['status', 'validate', 'reset-data', 'uninstall']
 
 async function once(
-  options: SiteRun,
+  options: HostRun,
   host: Host,
   order: WorkOrder,
   emit: Emit,
@@ -196,6 +213,7 @@ async function once(
       executable: NODE_PATHS.executable,
       order,
       blobs: bundle && rate ? rate.paced(bundle) : bundle,
+      seeding: options.part,
       onEvent,
       signal,
     })

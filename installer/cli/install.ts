@@ -15,6 +15,7 @@ export function addInstallCommand(program: Command, io: Io): void {
       'send no more than this a second, to all hosts together, such as 500k or 2M',
       byteSize,
     )
+    .option('--no-seeding', 'send everything from here, where hosts may not pass on to each other what they have')
     .option('--allow-downgrade', 'install an older bundle than the one that is installed')
     .option('--wait', 'return once the hub is proven: it always does; for scripts that say so')
     .option('--report <PATH>', 'write the report: FILE.xml (JUnit), FILE.json, or a folder for both')

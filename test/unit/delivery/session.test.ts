@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { PROTOCOL_VERSION } from '../../../agent/contract/channel.ts'
 import type { Event } from '../../../agent/contract/events.ts'
 import type { BlobSource } from '../../../bundles/format/blob-source.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
@@ -64,7 +65,7 @@ describe('watchRun', () => {
     expect(events.map(({ type }) => type)).toEqual(['run-started', 'run-finished'])
     const [attachment] = node.attachments
     expect(attachment?.argv).toEqual(['/var/lib/mojabox/bin/mojabox', 'node', 'attach', 'install'])
-    expect(attachment?.heard[0]).toMatchObject({ type: 'hello', protocol: 1, order: orderOf() })
+    expect(attachment?.heard[0]).toMatchObject({ type: 'hello', protocol: PROTOCOL_VERSION, order: orderOf() })
     expect(attachment?.killed).toBe(true)
     expect(node.failures).toEqual([])
   })
@@ -337,7 +338,7 @@ describe('watchRun, stopped by the operator', () => {
     const stop = new AbortController()
     node.play = async (attachment) => {
       await attachment.hello()
-      attachment.channel.send({ type: 'welcome', protocol: 1, attached: false })
+      attachment.channel.send({ type: 'welcome', protocol: PROTOCOL_VERSION, attached: false })
     }
     const done = errorOf(watch(node, { signal: stop.signal }).done)
     await new Promise((resolve) => setImmediate(resolve))

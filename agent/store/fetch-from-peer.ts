@@ -1,0 +1,153 @@
+import { type IncomingMessage, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import { connect, type TLSSocket } from 'node:tls'
+import type { Digest } from '../../bundles/format/manifest.ts'
+import type { Peer } from '../contract/channel.ts'
+import type { RunIdentity } from './run-identity.ts'
+
+/** A peer must greet within this, milliseconds: on a site's network it takes a few. */
+const CONNECT_LIMIT_MS = 2_000
+/** After this long without a byte a peer is asked whether it is still there. */
+const STALL_MS = 4_000
+/** The network says what a time-out would say. */
+const UNREACHABLE = ['EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']
+
+/**
+ * How a peer failed: nothing came back to a connection (`silent`, as behind a firewall that drops), it was turned away
+ * (`refused`), or it did not give what it should (`cut`).
+ */
+export type PeerFailure = 'silent' | 'refused' | 'cut'
+
+/** The peer could not be had, or did not give all; the bytes that came are good. */
+export class PeerFailed extends Error {
+  override readonly name = 'PeerFailed'
+  readonly how: PeerFailure
+
+  constructor(message: string, how: PeerFailure, cause?: unknown) {
+    super(message, { cause })
+    this.how = how
+  }
+}
+
+/**
+ * Brings the bytes of a blob from `offset` on from another host of the run, as they arrive there.
+ * @throws PeerFailed; what `take` throws; the signal's reason
+ */
+export async function fetchFromPeer(
+  peer: Peer,
+  identity: RunIdentity,
+  { digest, offset }: { digest: Digest; offset: number },
+  take: (bytes: Buffer) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const response = await ask(peer, identity, 'GET', digest, offset, signal)
+  try {
+    const pieces = response[Symbol.asyncIterator]()
+    for (;;) {
+      const next = await unlessSilent(
+        pieces.next().catch((cause: unknown) => {
+          throw signal.aborted ? signal.reason : new PeerFailed(`${peer.host} ended early`, 'cut', cause)
+        }),
+        () => isThere(peer, identity, digest, signal),
+      )
+      if (next.done) return
+      await take(next.value)
+    }
+  } finally {
+    response.destroy()
+  }
+}
+
+/** Waits on while the peer says that it is there: what it has not got yet is for it to see to. */
+async function unlessSilent<T>(awaited: Promise<T>, isThere: () => Promise<boolean>): Promise<T> {
+  awaited.catch(() => {})
+  for (;;) {
+    const silence = new AbortController()
+    const pause = delay(STALL_MS, undefined, { signal: silence.signal, ref: false }).catch(() => undefined)
+    const first = await Promise.race([awaited.then((value) => ({ value })), pause]).finally(() => silence.abort())
+    if (first) return first.value
+    if (!(await isThere())) throw new PeerFailed('nothing came for a while', 'cut')
+  }
+}
+
+async function isThere(peer: Peer, identity: RunIdentity, digest: Digest, signal: AbortSignal): Promise<boolean> {
+  try {
+    const response = await ask(peer, identity, 'HEAD', digest, 0, signal)
+    response.destroy()
+    return true
+  } catch (error) {
+    if (error instanceof PeerFailed) return false
+    throw error
+  }
+}
+
+/** The answer's head, when it is what was asked for. */
+async function ask(
+  peer: Peer,
+  identity: RunIdentity,
+  method: 'GET' | 'HEAD',
+  digest: Digest,
+  offset: number,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const socket = await greet(peer, identity, signal)
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_LIMIT_MS)])
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const giveUp = () => {
+      socket.destroy()
+      reject(signal.aborted ? signal.reason : new PeerFailed(`${peer.host} does not answer`, 'cut'))
+    }
+    limit.addEventListener('abort', giveUp, { once: true })
+    const asked = request(
+      { method, path: `/blobs/${digest}`, headers: { Range: `bytes=${offset}-` }, createConnection: () => socket },
+      (answer) => {
+        limit.removeEventListener('abort', giveUp)
+        resolve(answer)
+      },
+    )
+    asked.on('error', (cause) => reject(new PeerFailed(`${peer.host} does not answer`, 'cut', cause)))
+    asked.end()
+  })
+  const begins = response.headers['content-range']?.startsWith(`bytes ${offset}-`)
+  if (response.statusCode === 206 && begins) {
+    const cut = () => response.destroy()
+    signal.addEventListener('abort', cut, { once: true })
+    response.once('close', () => signal.removeEventListener('abort', cut))
+    return response
+  }
+  response.destroy()
+  throw new PeerFailed(`${peer.host} does not have ${digest}: ${response.statusCode}`, 'cut')
+}
+
+/** Connected, and the one that it should be. */
+function greet(peer: Peer, identity: RunIdentity, signal: AbortSignal): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      host: peer.address,
+      port: peer.port,
+      key: identity.key,
+      cert: identity.certificate,
+      minVersion: 'TLSv1.3',
+      rejectUnauthorized: false,
+    })
+    const settle = (failure?: unknown) => {
+      clearTimeout(limit)
+      signal.removeEventListener('abort', abort)
+      if (failure === undefined) return resolve(socket)
+      socket.destroy()
+      reject(failure)
+    }
+    const abort = () => settle(signal.reason)
+    const failed = (how: PeerFailure, cause?: unknown) => new PeerFailed(`${peer.host} cannot be reached`, how, cause)
+    const limit = setTimeout(() => settle(failed('silent')), CONNECT_LIMIT_MS)
+    signal.addEventListener('abort', abort, { once: true })
+    socket.on('error', (cause: NodeJS.ErrnoException) =>
+      settle(failed(UNREACHABLE.includes(cause.code ?? '') ? 'silent' : 'refused', cause)),
+    )
+    socket.once('secureConnect', () => {
+      const shown = socket.getPeerX509Certificate()?.fingerprint256
+      settle(shown === peer.fingerprint ? undefined : new PeerFailed(`${peer.host} is another than it was`, 'cut'))
+    })
+    if (signal.aborted) abort()
+  })
+}

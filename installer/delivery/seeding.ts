@@ -1,0 +1,213 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { DeskMessage, NodeMessage } from '../../agent/contract/channel.ts'
+import type { Digest } from '../../bundles/format/manifest.ts'
+
+type Tell = (message: DeskMessage) => void
+/** What a node says about the blobs that it passes on. */
+export type SeedingMessage = Extract<NodeMessage, { type: 'seeding' | 'wants' | 'has' }>
+
+const DESK = Symbol('desk')
+
+/** What the desk knows of one host. */
+class Member {
+  readonly host: string
+  readonly address: string
+  /** To its engine, while the link is up. */
+  tell: Tell | undefined
+  state: 'waiting' | 'begun' | 'ended' = 'waiting'
+  listener: { port: number; fingerprint: string } | undefined
+  /** Undefined as long as it has not said: it may want anything. */
+  wants: Set<Digest> | undefined
+  readonly has = new Set<Digest>()
+  /** Blobs on their way to it, and from whom. */
+  readonly sources = new Map<Digest, Member | typeof DESK>()
+  /** What it was told that nobody else wants. */
+  readonly released = new Set<Digest>()
+  #linked = false
+
+  constructor(host: string, address: string) {
+    this.host = host
+    this.address = address
+  }
+
+  set link(tell: Tell | undefined) {
+    this.#linked ||= tell !== undefined
+    this.tell = tell
+  }
+
+  /** Whether it may still ask for this blob. */
+  wantsBlob(digest: Digest): boolean {
+    if (this.state === 'ended') return false
+    if (this.sources.has(digest) || this.wants === undefined) return true
+    return this.wants.has(digest) && !this.has.has(digest)
+  }
+
+  /** Whether others should wait for it: it is at work, can be spoken to, and lacks something. */
+  get isHungry(): boolean {
+    if (this.state !== 'begun' || (this.#linked && this.tell === undefined)) return false
+    return this.wants === undefined || [...this.wants].some((digest) => !this.has.has(digest))
+  }
+
+  /** Another engine took the place of the one that was: what that one had is not known of this one. */
+  beginAnew(): void {
+    this.has.clear()
+    this.sources.clear()
+    this.released.clear()
+    this.wants = undefined
+  }
+}
+
+/** One host's end of it, for the session with that host. */
+export interface HostSeeding {
+  /** Begins when the host's turn has come. */
+  begin(): void
+  /** Its engine can be told things, until `lost`. */
+  linked(tell: Tell): void
+  lost(): void
+  hear(message: SeedingMessage): void
+  /** The host from which this one is to take a blob; undefined when it is the desk's to send. */
+  sourceOf(digest: Digest, without: readonly string[]): string | undefined
+  /** Resolves when no other host at work wants anything that this one might have. */
+  unneeded(signal: AbortSignal): Promise<void>
+  /** It is done, or has failed. */
+  end(): void
+}
+
+const LOOK_EVERY_MS = 100
+
+/**
+ * Who has which blob, over all hosts of a run: each leaves the desk once, for the first that asks; who asks later is
+ * sent to a host that has it or is getting it. A holder is told when nobody else wants a blob any more.
+ */
+export class Seeding {
+  readonly #members: Map<string, Member>
+
+  /** @param hosts names, and the addresses by which they reach each other */
+  constructor(hosts: readonly { name: string; address: string }[]) {
+    this.#members = new Map(hosts.map(({ name, address }) => [name, new Member(name, address)]))
+  }
+
+  /** Undefined for a host that takes no part. */
+  of(host: string): (HostSeeding & { address: string }) | undefined {
+    const member = this.#members.get(host)
+    if (!member) return undefined
+    return {
+      address: member.address,
+      begin: () => {
+        member.state = 'begun'
+      },
+      linked: (tell) => {
+        member.link = tell
+        this.#tellPeers(member)
+        this.#release()
+      },
+      lost: () => {
+        member.link = undefined
+      },
+      hear: (message) => this.#hear(member, message),
+      sourceOf: (digest, without) => this.#sourceOf(member, digest, without),
+      unneeded: async (signal) => {
+        while (!signal.aborted && this.#others(member).some((other) => other.isHungry)) await delay(LOOK_EVERY_MS)
+      },
+      end: () => {
+        member.state = 'ended'
+        member.link = undefined
+        member.sources.clear()
+        this.#release()
+      },
+    }
+  }
+
+  #others(member: Member): Member[] {
+    return [...this.#members.values()].filter((other) => other !== member)
+  }
+
+  #hear(member: Member, message: SeedingMessage): void {
+    switch (message.type) {
+      case 'seeding': {
+        const { port, fingerprint } = message
+        if (member.listener && member.listener.fingerprint !== fingerprint) member.beginAnew()
+        member.listener = { port, fingerprint }
+        for (const other of this.#others(member)) this.#tellPeers(other)
+        return
+      }
+      case 'wants':
+        member.wants = new Set(message.digests)
+        this.#release()
+        return
+      case 'has':
+        for (const digest of message.digests) {
+          member.has.add(digest)
+          member.sources.delete(digest)
+        }
+        this.#release(message.digests)
+    }
+  }
+
+  #tellPeers(member: Member): void {
+    const peers = this.#others(member).flatMap(({ host, address, listener, state }) =>
+      listener && state !== 'ended' ? [{ host, address, ...listener }] : [],
+    )
+    member.tell?.({ type: 'peers', peers })
+  }
+
+  /** The one with the fewest readers of this blob, so that they form a chain and no host sends it to all. */
+  #sourceOf(member: Member, digest: Digest, without: readonly string[]): string | undefined {
+    member.sources.delete(digest)
+    member.has.delete(digest)
+    member.released.delete(digest)
+    const [best] = this.#others(member)
+      .filter((other) => !without.includes(other.host) && canGive(other, digest) && !follows(other, member, digest))
+      .map((other) => ({ other, cost: this.#cost(other, digest) }))
+      .sort((left, right) => left.cost - right.cost)
+    member.sources.set(digest, best?.other ?? DESK)
+    return best?.other.host
+  }
+
+  /** Readers of the blob count before readers of others. */
+  #cost(member: Member, digest: Digest): number {
+    let ofBlob = 0
+    let ofAll = 0
+    for (const { sources } of this.#members.values()) {
+      for (const [each, source] of sources) {
+        if (source !== member) continue
+        ofAll += 1
+        if (each === digest) ofBlob += 1
+      }
+    }
+    return ofBlob * 10_000 + ofAll
+  }
+
+  /** Tells holders what nobody else wants any more: of these blobs, or of all. */
+  #release(digests?: readonly Digest[]): void {
+    for (const member of this.#members.values()) {
+      if (!member.tell) continue
+      const others = this.#others(member)
+      const free = (digests ?? [...member.has]).filter(
+        (digest) =>
+          member.has.has(digest) && !member.released.has(digest) && !others.some((other) => other.wantsBlob(digest)),
+      )
+      if (free.length === 0) continue
+      for (const digest of free) member.released.add(digest)
+      member.tell({ type: 'release', digests: free })
+    }
+  }
+}
+
+/** It has the blob, or is getting it; from the desk only as long as its link is up. */
+function canGive({ state, listener, has, sources, tell, released }: Member, digest: Digest): boolean {
+  if (state !== 'begun' || !listener || released.has(digest)) return false
+  if (has.has(digest)) return true
+  const source = sources.get(digest)
+  return source !== undefined && (source !== DESK || tell !== undefined)
+}
+
+/** Whether what `member` gets of the blob comes, in the end, from `target`. */
+function follows(member: Member, target: Member, digest: Digest): boolean {
+  let at: Member | typeof DESK | undefined = member
+  while (at !== undefined && at !== DESK) {
+    if (at === target) return true
+    at = at.sources.get(digest)
+  }
+  return false
+}

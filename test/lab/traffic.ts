@@ -1,0 +1,32 @@
+import { labNetwork } from './network.ts'
+import { run } from './process.ts'
+
+/**
+ * Counts, from zero, what a node receives from this machine and from the other nodes, in the node's own network; whole
+ * packets. The rules go with the node's network, or with `restart`.
+ */
+export async function countReceived(pid: number): Promise<void> {
+  for (const rule of [FROM_HERE, FROM_NODES]) await inNetwork(pid, '-A', 'INPUT', ...rule)
+}
+
+/** Bytes since `countReceived`. @throws Error when nothing counts there */
+export async function receivedFrom(pid: number): Promise<{ hereBytes: number; nodesBytes: number }> {
+  const rows = (await inNetwork(pid, '-nvxL', 'INPUT')).split('\n')
+  const bytes = (comment: string) => {
+    const row = rows.find((each) => each.includes(`/* ${comment} */`))
+    if (row === undefined) throw new Error(`reading what a node receives: nothing counts ${comment}`)
+    return Number(row.trim().split(/\s+/)[1])
+  }
+  return { hereBytes: bytes('from here'), nodesBytes: bytes('from nodes') }
+}
+
+const FROM_HERE = ['-s', labNetwork.gateway, '-m', 'comment', '--comment', 'from here']
+const FROM_NODES = [
+  ...['-i', 'eth0', '-s', labNetwork.subnet, '!', '-d', labNetwork.gateway],
+  ...['-m', 'comment', '--comment', 'from nodes'],
+]
+
+async function inNetwork(pid: number, ...args: string[]): Promise<string> {
+  const argv = ['nsenter', '--target', String(pid), '--net', 'iptables', '--wait', ...args]
+  return (await run(argv)).stdout
+}
