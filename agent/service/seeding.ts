@@ -53,6 +53,13 @@ export class Seeding implements Others {
     this.#address = address
     this.#emit = emit
     this.#signal = signal
+    link.onPeers = (peers) => {
+      this.#peers = new Map(peers.map((peer) => [peer.host, peer]))
+    }
+    link.onRelease = (digests) => {
+      for (const digest of digests) this.#released.add(digest)
+      this.#arrivals?.release(digests)
+    }
   }
 
   /** Opens the port and tells the desk what this host wants and has. Without a port the desk brings everything. */
@@ -71,13 +78,6 @@ export class Seeding implements Others {
     } catch (error) {
       this.#emit({ type: 'note', level: 'warn', message: `this host cannot pass blobs on: ${String(error)}` })
       return
-    }
-    this.#link.onPeers = (peers) => {
-      this.#peers = new Map(peers.map((peer) => [peer.host, peer]))
-    }
-    this.#link.onRelease = (digests) => {
-      for (const digest of digests) this.#released.add(digest)
-      arrivals.release(digests)
     }
     // A desk that comes back may be another.
     this.#link.onAttached = () => this.#introduce()

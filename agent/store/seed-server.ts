@@ -38,13 +38,16 @@ export async function serveSeeds(identity: RunIdentity, address: string, content
       handshakeTimeout: HANDSHAKE_LIMIT_MS,
     },
     (request, response) => {
-      answer(content, request, response).catch(() => response.destroy())
+      // A request may have come in with the end of the handshake.
+      if (!admits(request.socket as TLSSocket)) request.socket.destroy()
+      else answer(content, request, response).catch(() => response.destroy())
     },
   )
-  server.on('secureConnection', (socket: TLSSocket) => {
+  const admits = (socket: TLSSocket): boolean => {
     const shown = socket.getPeerX509Certificate()
-    if (!shown || !content.admits(shown.fingerprint256)) socket.destroy()
-  })
+    return shown !== undefined && content.admits(shown.fingerprint256)
+  }
+  server.on('secureConnection', (socket: TLSSocket) => void (admits(socket) || socket.destroy()))
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   await listen(server, address).catch(() => listen(server, undefined))
   const { port } = server.address() as AddressInfo

@@ -1,7 +1,7 @@
 /**
  * Three hosts, one desk: what all of them want leaves the desk once, and they pass it on to each other.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import type { LabNode } from '../lab/nodes.ts'
 import { countReceived, receivedFrom } from '../lab/traffic.ts'
 import { Desk } from './support/desk.ts'

@@ -1,0 +1,268 @@
+import { createServer as createHttpServer, request as plainRequest } from 'node:http'
+import { request } from 'node:https'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { connect } from 'node:tls'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { Peer } from '../../../agent/contract/channel.ts'
+import type { MirrorBlob } from '../../../agent/store/answer-blob.ts'
+import { fetchFromPeer, PeerFailed } from '../../../agent/store/fetch-from-peer.ts'
+import { makeRunIdentity, type RunIdentity } from '../../../agent/store/run-identity.ts'
+import { serveSeeds } from '../../../agent/store/seed-server.ts'
+import { digestOf } from '../../../bundles/format/digest.ts'
+import type { Digest } from '../../../bundles/format/manifest.ts'
+import { eventually } from '../service/fake-desk.ts'
+import { gate } from './fake-desk.ts'
+
+// Silence is noticed sooner; every other wait is what it is.
+vi.mock('node:timers/promises', async (original) => {
+  const real = await original<typeof import('node:timers/promises')>()
+  const setTimeout: typeof real.setTimeout = (ms, value, options) =>
+    real.setTimeout(ms === 4_000 ? 100 : ms, value, options)
+  return { ...real, default: { ...real, setTimeout }, setTimeout }
+})
+
+const BLOB = Buffer.alloc(300_000, 'blob ')
+const DIGEST = digestOf(BLOB)
+const reader = makeRunIdentity()
+const never = new AbortController().signal
+
+interface Wishes {
+  blob?: MirrorBlob
+  admitted?: string[]
+}
+
+/** A host that hands on one blob, to one reader. */
+async function seeds({ blob, admitted = [reader.fingerprint] }: Wishes = {}) {
+  const identity = makeRunIdentity()
+  const whole: MirrorBlob = {
+    sizeBytes: BLOB.length,
+    async *read(offset) {
+      for (let at = offset; at < BLOB.length; at += 65_536) yield BLOB.subarray(at, at + 65_536)
+    },
+  }
+  const asked: Digest[] = []
+  const server = await serveSeeds(identity, '127.0.0.1', {
+    async blob(digest) {
+      asked.push(digest)
+      return digest === DIGEST ? (blob ?? whole) : undefined
+    },
+    admits: (fingerprint) => admitted.includes(fingerprint),
+  })
+  onTestFinished(() => server.close())
+  const peer: Peer = { host: 'n2', address: '127.0.0.1', port: server.port, fingerprint: identity.fingerprint }
+  return { peer, asked, server }
+}
+
+/** What comes, and how it ended. */
+async function fetched(peer: Peer, options: { offset?: number; as?: RunIdentity; digest?: Digest } = {}) {
+  const { offset = 0, as = reader, digest = DIGEST } = options
+  const pieces: Buffer[] = []
+  const failure = await fetchFromPeer(
+    peer,
+    as,
+    { digest, offset },
+    async (piece) => void pieces.push(piece),
+    never,
+  ).then(
+    () => undefined,
+    (error) => error as PeerFailed,
+  )
+  return { bytes: Buffer.concat(pieces), failure }
+}
+
+/** What somebody gets who speaks HTTP over TLS without being asked who he is. */
+function knock(port: number, path: string, options: Parameters<typeof request>[1] = {}): Promise<string> {
+  return new Promise((resolve) => {
+    const asked = request({ host: '127.0.0.1', port, path, rejectUnauthorized: false, agent: false, ...options })
+    asked.on('response', (response) => {
+      response.resume()
+      resolve(String(response.statusCode))
+    })
+    asked.on('error', () => resolve('nothing'))
+    asked.end()
+  })
+}
+const certified = { key: reader.key, cert: reader.certificate }
+
+describe('makeRunIdentity', () => {
+  it('makes another key and certificate each time', () => {
+    expect(makeRunIdentity().fingerprint).not.toBe(makeRunIdentity().fingerprint)
+    expect(reader.fingerprint).toMatch(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/)
+  })
+})
+
+describe('serveSeeds', () => {
+  it('hands a blob on to a host whose certificate is known, whole or from an offset', async () => {
+    const { peer } = await seeds()
+    expect((await fetched(peer)).bytes.equals(BLOB)).toBe(true)
+    expect((await fetched(peer, { offset: 123_456 })).bytes.equals(BLOB.subarray(123_456))).toBe(true)
+  })
+
+  it('gives nothing to another certificate, to none, and to nobody as long as it knows nobody', async () => {
+    const stranger = makeRunIdentity()
+    const { peer, asked } = await seeds()
+    expect(await fetched(peer, { as: stranger })).toMatchObject({ bytes: Buffer.alloc(0), failure: { how: 'cut' } })
+    expect(await knock(peer.port, `/blobs/${DIGEST}`)).toBe('nothing')
+    expect(await knock(peer.port, `/blobs/${DIGEST}`, { key: stranger.key, cert: stranger.certificate })).toBe(
+      'nothing',
+    )
+    const early = await seeds({ admitted: [] })
+    expect((await fetched(early.peer)).failure).toBeInstanceOf(PeerFailed)
+    expect([...asked, ...early.asked]).toEqual([])
+  })
+
+  it('speaks TLS 1.3 and nothing else', async () => {
+    const { peer } = await seeds()
+    const path = `/blobs/${DIGEST}`
+    expect(await knock(peer.port, path, certified)).toBe('200')
+    expect(await knock(peer.port, path, { ...certified, maxVersion: 'TLSv1.2' })).toBe('nothing')
+    const plain = new Promise((resolve) => {
+      plainRequest({ host: '127.0.0.1', port: peer.port, path }, () => resolve('answer'))
+        .on('error', resolve)
+        .end()
+    })
+    expect(await plain).toBeInstanceOf(Error)
+  })
+
+  it.each([
+    ['/', '404'],
+    ['/v2/', '404'],
+    [`/blobs/${DIGEST}/../../../etc/passwd`, '404'],
+    ['/blobs/..%2f..%2fetc%2fpasswd', '404'],
+    [`/blobs/${digestOf('of another bundle')}`, '404'],
+    [`/blobs/${DIGEST}`, '200'],
+  ])('%s: %s', async (path, status) => {
+    const { peer } = await seeds()
+    expect(await knock(peer.port, path, certified)).toBe(status)
+  })
+
+  it('changes nothing for anybody', async () => {
+    const { peer } = await seeds()
+    for (const method of ['PUT', 'POST', 'DELETE', 'PATCH'])
+      expect(await knock(peer.port, `/blobs/${DIGEST}`, { ...certified, method })).toBe('405')
+  })
+
+  it('listens on the address that it was given, and on all where that is not its own', async () => {
+    const { peer } = await seeds()
+    const refused = connect({ host: '127.0.0.2', port: peer.port, ...certified, rejectUnauthorized: false })
+    expect(await new Promise((resolve) => refused.on('error', resolve).on('secureConnect', resolve))).toMatchObject({
+      code: 'ECONNREFUSED',
+    })
+    const admits = () => true
+    const elsewhere = await serveSeeds(makeRunIdentity(), '198.51.100.7', { blob: async () => undefined, admits })
+    onTestFinished(() => elsewhere.close())
+    expect(await knock(elsewhere.port, '/', certified)).toBe('404')
+  })
+})
+
+describe('fetchFromPeer', () => {
+  it('follows a blob that is still arriving there', async () => {
+    const rest = gate()
+    const growing: MirrorBlob = {
+      sizeBytes: BLOB.length,
+      async *read(offset) {
+        yield BLOB.subarray(offset, 100_000)
+        await rest.passed
+        yield BLOB.subarray(100_000)
+      },
+    }
+    const { peer } = await seeds({ blob: growing })
+    let bytes = 0
+    const take = async (piece: Buffer) => {
+      bytes += piece.length
+    }
+    const done = fetchFromPeer(peer, reader, { digest: DIGEST, offset: 0 }, take, never)
+    await eventually(() => bytes === 100_000 || undefined)
+    rest.open()
+    await done
+    expect(bytes).toBe(BLOB.length)
+  })
+
+  it('fails when the peer does not have it, keeping what came when the peer dies', async () => {
+    const { peer } = await seeds()
+    expect((await fetched(peer, { digest: digestOf('else') })).failure).toMatchObject({ how: 'cut' })
+    const dying = await seeds({
+      blob: {
+        sizeBytes: BLOB.length,
+        async *read() {
+          yield BLOB.subarray(0, 1000)
+          await delay(20)
+          throw new Error('killed')
+        },
+      },
+    })
+    expect(await fetched(dying.peer)).toMatchObject({ bytes: BLOB.subarray(0, 1000), failure: { how: 'cut' } })
+  })
+
+  it('fails when another than the peer answers', async () => {
+    const { peer } = await seeds()
+    const found = await fetched({ ...peer, fingerprint: reader.fingerprint })
+    expect(found).toMatchObject({ bytes: Buffer.alloc(0), failure: { how: 'cut' } })
+  })
+
+  it('says whether a peer turned it away or stayed silent', async () => {
+    const { peer, server } = await seeds()
+    await server.close()
+    expect((await fetched(peer)).failure).toMatchObject({ how: 'refused' })
+    const sockets: Socket[] = []
+    const mute = createServer((socket) => void sockets.push(socket)).listen(0, '127.0.0.1')
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy()
+      mute.close()
+    })
+    await new Promise((resolve) => mute.once('listening', resolve))
+    const { port } = mute.address() as AddressInfo
+    expect((await fetched({ ...peer, port })).failure).toMatchObject({ how: 'silent' })
+  })
+
+  it('waits for a peer that waits itself, and leaves one that is gone', async () => {
+    let isThere = true
+    const rest = gate()
+    const pausing: MirrorBlob = {
+      sizeBytes: BLOB.length,
+      async *read(offset) {
+        yield BLOB.subarray(offset, 1000)
+        await rest.passed
+      },
+    }
+    const looks: number[] = []
+    const identity = makeRunIdentity()
+    const server = await serveSeeds(identity, '127.0.0.1', {
+      async blob() {
+        looks.push(looks.length)
+        if (looks.length > 2) isThere = false
+        return isThere ? pausing : undefined
+      },
+      admits: () => true,
+    })
+    onTestFinished(async () => {
+      rest.open()
+      await server.close()
+    })
+    const peer: Peer = { host: 'n2', address: '127.0.0.1', port: server.port, fingerprint: identity.fingerprint }
+    expect(await fetched(peer)).toMatchObject({ bytes: BLOB.subarray(0, 1000), failure: { how: 'cut' } })
+    // Asked for, found to be there once, then gone.
+    expect(looks).toHaveLength(3)
+  })
+
+  it('hands on what `take` throws, and stops when the run is stopped', async () => {
+    const { peer } = await seeds()
+    const full = new Error('disk full')
+    const what = { digest: DIGEST, offset: 0 }
+    await expect(fetchFromPeer(peer, reader, what, () => Promise.reject(full), never)).rejects.toBe(full)
+    const stop = new AbortController()
+    const take = async () => stop.abort(new Error('stopped'))
+    await expect(fetchFromPeer(peer, reader, what, take, stop.signal)).rejects.toThrow('stopped')
+    await expect(fetchFromPeer(peer, reader, what, take, stop.signal)).rejects.toThrow('stopped')
+  })
+
+  it('does not take the word of something that is no such host', async () => {
+    const plain = createHttpServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1')
+    onTestFinished(() => void plain.close())
+    await new Promise((resolve) => plain.once('listening', resolve))
+    const { port } = plain.address() as AddressInfo
+    const peer: Peer = { host: 'n2', address: '127.0.0.1', port, fingerprint: reader.fingerprint }
+    expect(await fetched(peer)).toMatchObject({ bytes: Buffer.alloc(0), failure: { name: 'PeerFailed' } })
+  })
+})
