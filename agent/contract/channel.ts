@@ -20,8 +20,16 @@ const MAX_FRAME_BYTES = 4 * 1024 * 1024
 const JSON_FRAME = 0
 const DATA_FRAME = 1
 
-/** Another host of the run: where it hands on blobs, and the SHA-256 of the certificate that it shows there. */
-const Peer = z.object({ host: z.string(), address: z.string(), port: z.number(), fingerprint: z.string() })
+/** Another host of the run, where it hands on blobs. */
+const Peer = z.object({
+  host: z.string(),
+  address: z.string(),
+  port: z.number(),
+  /** SHA-256 of the certificate that it shows. */
+  fingerprint: z.string(),
+  /** Lets in the host that is told, and no other (`seedingTicket`). */
+  ticket: z.string(),
+})
 export type Peer = z.infer<typeof Peer>
 
 const DeskMessage = z.discriminatedUnion('type', [
@@ -56,8 +64,8 @@ const NodeMessage = z.discriminatedUnion('type', [
     /** The node takes it from another host too, but from none of these, and hands it on. */
     without: z.array(z.string()).optional(),
   }),
-  /** Here the node hands on blobs, to the peers that it was told. */
-  z.object({ type: z.literal('seeding'), port: z.number(), fingerprint: z.string() }),
+  /** Here the node hands on blobs, to those whom the desk gives tickets made of this secret. */
+  z.object({ type: z.literal('seeding'), port: z.number(), fingerprint: z.string(), secret: z.string() }),
   /** All that this run will ask for. */
   z.object({ type: z.literal('wants'), digests: z.array(Digest) }),
   /** These are whole here, and can be had. */

@@ -67,10 +67,7 @@ export class Seeding implements Others {
     this.#arrivals = arrivals
     const identity = makeRunIdentity()
     try {
-      const server = await serveSeeds(identity, this.#address, {
-        blob: (digest) => this.#blob(digest),
-        admits: (fingerprint) => [...this.#peers.values()].some((peer) => peer.fingerprint === fingerprint),
-      })
+      const server = await serveSeeds(identity, this.#address, (digest) => this.#blob(digest))
       const sizes = new Map(needed.map(({ digest, sizeBytes }) => [digest, sizeBytes]))
       const wants = (await lackedBlobs(needed, this.#store)).map(({ digest }) => digest)
       const has = new Set([...sizes.keys()].filter((digest) => !wants.includes(digest)))
@@ -87,7 +84,8 @@ export class Seeding implements Others {
   #introduce(): void {
     if (!this.#started) return
     const { server, identity, wants, has } = this.#started
-    this.#link.say({ type: 'seeding', port: server.port, fingerprint: identity.fingerprint })
+    const { fingerprint, secret } = identity
+    this.#link.say({ type: 'seeding', port: server.port, fingerprint, secret })
     this.#link.say({ type: 'wants', digests: wants })
     this.#link.say({ type: 'has', digests: [...has] })
   }

@@ -98,13 +98,11 @@ async function ask(
       reject(signal.aborted ? signal.reason : new PeerFailed(`${peer.host} does not answer`, 'cut'))
     }
     limit.addEventListener('abort', giveUp, { once: true })
-    const asked = request(
-      { method, path: `/blobs/${digest}`, headers: { Range: `bytes=${offset}-` }, createConnection: () => socket },
-      (answer) => {
-        limit.removeEventListener('abort', giveUp)
-        resolve(answer)
-      },
-    )
+    const headers = { Range: `bytes=${offset}-`, Authorization: `Bearer ${peer.ticket}` }
+    const asked = request({ method, path: `/blobs/${digest}`, headers, createConnection: () => socket }, (answer) => {
+      limit.removeEventListener('abort', giveUp)
+      resolve(answer)
+    })
     asked.on('error', (cause) => reject(new PeerFailed(`${peer.host} does not answer`, 'cut', cause)))
     asked.end()
   })

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
 import { makeCertificate } from './make-certificate.ts'
 
 /** What a host shows to the others of one run: made for it, kept in memory, gone with it. */
@@ -9,6 +9,8 @@ export interface RunIdentity {
   certificate: string
   /** SHA-256 of the certificate, as OpenSSL writes it: `AB:CD:…`. */
   fingerprint: string
+  /** Of which tickets for this host are made. */
+  secret: string
 }
 
 const DAY_MS = 86_400_000
@@ -28,5 +30,6 @@ export function makeRunIdentity(): RunIdentity {
     notAfter: new Date(now + DAY_MS),
   })
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  return { key, certificate, fingerprint: new X509Certificate(certificate).fingerprint256 }
+  const { fingerprint256: fingerprint } = new X509Certificate(certificate)
+  return { key, certificate, fingerprint, secret: randomBytes(32).toString('hex') }
 }

@@ -5,7 +5,8 @@ import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import type { ComposeOverride, WorkOrder } from '../../agent/contract/work-order.ts'
 import { type ErrorFacts, factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import type { OpenBundle } from '../../bundles/format/open.ts'
-import { deliverExecutable, type ExecutableSource } from '../delivery/executable.ts'
+import type { ExecutableSource } from '../delivery/executable.ts'
+import { ExecutableSeeding } from '../delivery/executable-seeding.ts'
 import type { RateLimit } from '../delivery/rate-limit.ts'
 import { type HostSeeding, Seeding } from '../delivery/seeding.ts'
 import { seedingHosts } from '../delivery/seeding-hosts.ts'
@@ -49,6 +50,8 @@ export interface SiteRun {
 interface HostRun extends SiteRun {
   /** Its part in passing blobs on. */
   part: HostSeeding | undefined
+  /** One for all hosts. */
+  executableSeeding: ExecutableSeeding
 }
 
 /** A lost link is taken up again for this long before it counts as a failure, milliseconds. */
@@ -66,6 +69,7 @@ export async function runSite(options: SiteRun): Promise<unknown> {
   const run = randomUUID()
   const seeds = options.seeding && options.verb === 'install' ? await seedingHosts(site.hosts) : []
   const seeding = new Seeding(seeds)
+  const executableSeeding = new ExecutableSeeding()
   const outcomes = await eachHost(
     site.hosts,
     site.parallel,
@@ -78,7 +82,7 @@ export async function runSite(options: SiteRun): Promise<unknown> {
       let told = false
       part?.begin()
       try {
-        const last = await persist({ ...options, part }, host, order, emit)
+        const last = await persist({ ...options, part, executableSeeding }, host, order, emit)
         told = true
         if (last.outcome === 'failed') throw new MojaboxError(last.error ?? UNSAID)
       } catch (cause) {
@@ -204,9 +208,11 @@ async function once(
     if (there !== 'executable') {
       const { stdout } = await connection.exec(['uname', '-m'], { signal })
       const executable = await executables.for(ociArchitecture(stdout.trim()))
-      const totalBytes = executable.sizeBytes
-      const onBytes = (doneBytes: number) => emit({ type: 'transfer', what: 'mojabox', doneBytes, totalBytes })
-      await deliverExecutable(connection, rate ? rate.pacedExecutable(executable) : executable, onBytes, signal)
+      const onBytes = (doneBytes: number, totalBytes: number) =>
+        emit({ type: 'transfer', what: 'mojabox', doneBytes, totalBytes })
+      const paced = rate ? rate.pacedExecutable(executable) : executable
+      const receiver = { host: host.name, address: order.seeding?.address, connection }
+      await options.executableSeeding.deliver(receiver, paced, onBytes, signal)
     }
     return await watchRun({
       connection,
@@ -218,6 +224,7 @@ async function once(
       signal,
     })
   } finally {
+    options.executableSeeding.leave(host.name)
     await connection.close()
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DeskMessage, NodeMessage } from '../../agent/contract/channel.ts'
+import { seedingTicket } from '../../agent/contract/seeding-ticket.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
 
 type Tell = (message: DeskMessage) => void
@@ -15,7 +16,7 @@ class Member {
   /** To its engine, while the link is up. */
   tell: Tell | undefined
   state: 'waiting' | 'begun' | 'ended' = 'waiting'
-  listener: { port: number; fingerprint: string } | undefined
+  listener: { port: number; fingerprint: string; secret: string } | undefined
   /** Undefined as long as it has not said: it may want anything. */
   wants: Set<Digest> | undefined
   readonly has = new Set<Digest>()
@@ -125,10 +126,10 @@ export class Seeding {
   #hear(member: Member, message: SeedingMessage): void {
     switch (message.type) {
       case 'seeding': {
-        const { port, fingerprint } = message
+        const { port, fingerprint, secret } = message
         if (member.listener && member.listener.fingerprint !== fingerprint) member.beginAnew()
-        member.listener = { port, fingerprint }
-        for (const other of this.#others(member)) this.#tellPeers(other)
+        member.listener = { port, fingerprint, secret }
+        for (const each of this.#members.values()) this.#tellPeers(each)
         return
       }
       case 'wants':
@@ -145,9 +146,13 @@ export class Seeding {
   }
 
   #tellPeers(member: Member): void {
-    const peers = this.#others(member).flatMap(({ host, address, listener, state }) =>
-      listener && state !== 'ended' ? [{ host, address, ...listener }] : [],
-    )
+    const { listener: own } = member
+    if (!own) return
+    const peers = this.#others(member).flatMap(({ host, address, listener, state }) => {
+      if (!listener || state === 'ended') return []
+      const { port, fingerprint, secret } = listener
+      return [{ host, address, port, fingerprint, ticket: seedingTicket(secret, own.fingerprint) }]
+    })
     member.tell?.({ type: 'peers', peers })
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { DeskMessage } from '../../../agent/contract/channel.ts'
+import { seedingTicket } from '../../../agent/contract/seeding-ticket.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import type { Digest } from '../../../bundles/format/manifest.ts'
 import { Seeding } from '../../../installer/delivery/seeding.ts'
@@ -21,7 +22,7 @@ function siteOf(...names: string[]) {
       join(fingerprint = `print of ${name}`) {
         part.begin()
         part.linked((message) => told.push(message))
-        part.hear({ type: 'seeding', port: 4000, fingerprint })
+        part.hear({ type: 'seeding', port: 4000, fingerprint, secret: `secret of ${name}` })
       },
       link: () => part.linked((message) => told.push(message)),
       wants: (...digests: Digest[]) => part.hear({ type: 'wants', digests }),
@@ -120,14 +121,16 @@ describe('who sends a blob', () => {
 })
 
 describe('peers', () => {
-  it('are told to each host as they come: all the others, with address, port and fingerprint', () => {
+  it('are told to each host as they come: all the others, with a ticket for this host alone', () => {
     const { hosts } = siteOf('a', 'b')
     const [a, b] = hosts
     a.join()
     expect(a.peers()).toEqual([])
     b.join()
-    expect(a.peers()).toEqual([{ host: 'b', address: '10.0.0.2', port: 4000, fingerprint: 'print of b' }])
-    expect(b.peers()).toEqual([{ host: 'a', address: '10.0.0.1', port: 4000, fingerprint: 'print of a' }])
+    const [toA, toB] = [seedingTicket('secret of a', 'print of b'), seedingTicket('secret of b', 'print of a')]
+    const b1 = { host: 'b', address: '10.0.0.2', port: 4000, fingerprint: 'print of b', ticket: toB }
+    expect(a.peers()).toEqual([b1])
+    expect(b.peers()).toEqual([{ ...b1, host: 'a', address: '10.0.0.1', fingerprint: 'print of a', ticket: toA }])
   })
 
   it('are told again to a host whose link came back', () => {

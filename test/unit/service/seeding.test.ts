@@ -181,7 +181,7 @@ describe('a peer that fails', () => {
     const [a, b] = hosts
     await a.get(BLOB)
     // As a host behind a firewall: nobody answers at the port that it named.
-    ledger.of('a')?.hear({ type: 'seeding', port: 1, fingerprint: 'of a port where nobody is' })
+    ledger.of('a')?.hear({ type: 'seeding', port: 1, fingerprint: 'nobody', secret: 'nobody' })
     ledger.of('a')?.hear({ type: 'has', digests: needed.map(({ digest }) => digest) })
     await delay(50)
     for (const blob of needed) await b.get(blob)

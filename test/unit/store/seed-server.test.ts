@@ -5,8 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from 'node:tls'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Peer } from '../../../agent/contract/channel.ts'
+import { seedingTicket } from '../../../agent/contract/seeding-ticket.ts'
 import type { MirrorBlob } from '../../../agent/store/answer-blob.ts'
-import { fetchFromPeer, PeerFailed } from '../../../agent/store/fetch-from-peer.ts'
+import { fetchFromPeer, type PeerFailed } from '../../../agent/store/fetch-from-peer.ts'
 import { makeRunIdentity, type RunIdentity } from '../../../agent/store/run-identity.ts'
 import { serveSeeds } from '../../../agent/store/seed-server.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
@@ -27,13 +28,8 @@ const DIGEST = digestOf(BLOB)
 const reader = makeRunIdentity()
 const never = new AbortController().signal
 
-interface Wishes {
-  blob?: MirrorBlob
-  admitted?: string[]
-}
-
-/** A host that hands on one blob, to one reader. */
-async function seeds({ blob, admitted = [reader.fingerprint] }: Wishes = {}) {
+/** A host that hands on one blob, and how the reader knows it. */
+async function seeds({ blob }: { blob?: MirrorBlob } = {}) {
   const identity = makeRunIdentity()
   const whole: MirrorBlob = {
     sizeBytes: BLOB.length,
@@ -42,16 +38,18 @@ async function seeds({ blob, admitted = [reader.fingerprint] }: Wishes = {}) {
     },
   }
   const asked: Digest[] = []
-  const server = await serveSeeds(identity, '127.0.0.1', {
-    async blob(digest) {
-      asked.push(digest)
-      return digest === DIGEST ? (blob ?? whole) : undefined
-    },
-    admits: (fingerprint) => admitted.includes(fingerprint),
+  const server = await serveSeeds(identity, '127.0.0.1', async (digest) => {
+    asked.push(digest)
+    return digest === DIGEST ? (blob ?? whole) : undefined
   })
   onTestFinished(() => server.close())
-  const peer: Peer = { host: 'n2', address: '127.0.0.1', port: server.port, fingerprint: identity.fingerprint }
+  const peer = peerOf(identity, server.port)
   return { peer, asked, server }
+}
+
+/** The host of that identity, as the desk tells the reader of it. */
+function peerOf({ fingerprint, secret }: RunIdentity, port: number): Peer {
+  return { host: 'n2', address: '127.0.0.1', port, fingerprint, ticket: seedingTicket(secret, reader.fingerprint) }
 }
 
 /** What comes, and how it ended. */
@@ -83,7 +81,13 @@ function knock(port: number, path: string, options: Parameters<typeof request>[1
     asked.end()
   })
 }
-const certified = { key: reader.key, cert: reader.certificate }
+/** The reader, with what the desk gave it. */
+const certified = ({ ticket }: Peer) => ({
+  key: reader.key,
+  cert: reader.certificate,
+  headers: ticketed(ticket),
+})
+const ticketed = (ticket: string) => ({ Authorization: `Bearer ${ticket}` })
 
 describe('makeRunIdentity', () => {
   it('makes another key and certificate each time', () => {
@@ -99,24 +103,36 @@ describe('serveSeeds', () => {
     expect((await fetched(peer, { offset: 123_456 })).bytes.equals(BLOB.subarray(123_456))).toBe(true)
   })
 
-  it('gives nothing to another certificate, to none, and to nobody as long as it knows nobody', async () => {
+  it('gives nothing without a certificate and the ticket that was made for it there', async () => {
     const stranger = makeRunIdentity()
     const { peer, asked } = await seeds()
+    const other = await seeds()
+    const path = `/blobs/${DIGEST}`
+    const { key, cert, headers } = certified(peer)
+    const strange = { key: stranger.key, cert: stranger.certificate }
+    const attempts = {
+      nothing: {},
+      'a certificate': { key, cert },
+      'a ticket': { headers },
+      'a ticket of the reader’s under another certificate': { ...strange, headers },
+      'a ticket made of another secret': {
+        ...strange,
+        headers: ticketed(seedingTicket('guess', stranger.fingerprint)),
+      },
+      'a ticket for another host': { key, cert, headers: ticketed(other.peer.ticket) },
+    }
+    for (const [what, options] of Object.entries(attempts))
+      expect(await knock(peer.port, path, options), what).toBe('nothing')
     expect(await fetched(peer, { as: stranger })).toMatchObject({ bytes: Buffer.alloc(0), failure: { how: 'cut' } })
-    expect(await knock(peer.port, `/blobs/${DIGEST}`)).toBe('nothing')
-    expect(await knock(peer.port, `/blobs/${DIGEST}`, { key: stranger.key, cert: stranger.certificate })).toBe(
-      'nothing',
-    )
-    const early = await seeds({ admitted: [] })
-    expect((await fetched(early.peer)).failure).toBeInstanceOf(PeerFailed)
-    expect([...asked, ...early.asked]).toEqual([])
+    expect(asked).toEqual([])
+    expect(await knock(peer.port, path, certified(peer))).toBe('200')
   })
 
   it('speaks TLS 1.3 and nothing else', async () => {
     const { peer } = await seeds()
     const path = `/blobs/${DIGEST}`
-    expect(await knock(peer.port, path, certified)).toBe('200')
-    expect(await knock(peer.port, path, { ...certified, maxVersion: 'TLSv1.2' })).toBe('nothing')
+    expect(await knock(peer.port, path, certified(peer))).toBe('200')
+    expect(await knock(peer.port, path, { ...certified(peer), maxVersion: 'TLSv1.2' })).toBe('nothing')
     const plain = new Promise((resolve) => {
       plainRequest({ host: '127.0.0.1', port: peer.port, path }, () => resolve('answer'))
         .on('error', resolve)
@@ -134,25 +150,25 @@ describe('serveSeeds', () => {
     [`/blobs/${DIGEST}`, '200'],
   ])('%s: %s', async (path, status) => {
     const { peer } = await seeds()
-    expect(await knock(peer.port, path, certified)).toBe(status)
+    expect(await knock(peer.port, path, certified(peer))).toBe(status)
   })
 
   it('changes nothing for anybody', async () => {
     const { peer } = await seeds()
     for (const method of ['PUT', 'POST', 'DELETE', 'PATCH'])
-      expect(await knock(peer.port, `/blobs/${DIGEST}`, { ...certified, method })).toBe('405')
+      expect(await knock(peer.port, `/blobs/${DIGEST}`, { ...certified(peer), method })).toBe('405')
   })
 
   it('listens on the address that it was given, and on all where that is not its own', async () => {
     const { peer } = await seeds()
-    const refused = connect({ host: '127.0.0.2', port: peer.port, ...certified, rejectUnauthorized: false })
+    const refused = connect({ host: '127.0.0.2', port: peer.port, rejectUnauthorized: false })
     expect(await new Promise((resolve) => refused.on('error', resolve).on('secureConnect', resolve))).toMatchObject({
       code: 'ECONNREFUSED',
     })
-    const admits = () => true
-    const elsewhere = await serveSeeds(makeRunIdentity(), '198.51.100.7', { blob: async () => undefined, admits })
+    const identity = makeRunIdentity()
+    const elsewhere = await serveSeeds(identity, '198.51.100.7', async () => undefined)
     onTestFinished(() => elsewhere.close())
-    expect(await knock(elsewhere.port, '/', certified)).toBe('404')
+    expect(await knock(elsewhere.port, '/', certified(peerOf(identity, elsewhere.port)))).toBe('404')
   })
 })
 
@@ -228,20 +244,17 @@ describe('fetchFromPeer', () => {
     }
     const looks: number[] = []
     const identity = makeRunIdentity()
-    const server = await serveSeeds(identity, '127.0.0.1', {
-      async blob() {
-        looks.push(looks.length)
-        if (looks.length > 2) isThere = false
-        return isThere ? pausing : undefined
-      },
-      admits: () => true,
+    const server = await serveSeeds(identity, '127.0.0.1', async () => {
+      looks.push(looks.length)
+      if (looks.length > 2) isThere = false
+      return isThere ? pausing : undefined
     })
     onTestFinished(async () => {
       rest.open()
       await server.close()
     })
-    const peer: Peer = { host: 'n2', address: '127.0.0.1', port: server.port, fingerprint: identity.fingerprint }
-    expect(await fetched(peer)).toMatchObject({ bytes: BLOB.subarray(0, 1000), failure: { how: 'cut' } })
+    const found = await fetched(peerOf(identity, server.port))
+    expect(found).toMatchObject({ bytes: BLOB.subarray(0, 1000), failure: { how: 'cut' } })
     // Asked for, found to be there once, then gone.
     expect(looks).toHaveLength(3)
   })
@@ -262,7 +275,9 @@ describe('fetchFromPeer', () => {
     onTestFinished(() => void plain.close())
     await new Promise((resolve) => plain.once('listening', resolve))
     const { port } = plain.address() as AddressInfo
-    const peer: Peer = { host: 'n2', address: '127.0.0.1', port, fingerprint: reader.fingerprint }
-    expect(await fetched(peer)).toMatchObject({ bytes: Buffer.alloc(0), failure: { name: 'PeerFailed' } })
+    expect(await fetched(peerOf(reader, port))).toMatchObject({
+      bytes: Buffer.alloc(0),
+      failure: { name: 'PeerFailed' },
+    })
   })
 })
