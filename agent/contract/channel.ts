@@ -63,6 +63,10 @@ const NodeMessage = z.discriminatedUnion('type', [
     offset: z.number().int().nonnegative(),
     /** The node takes it from another host too, but from none of these, and hands it on. */
     without: z.array(z.string()).optional(),
+    /** From that host it came slowly. */
+    slow: z.string().optional(),
+    /** The desk was tried in place of a slow host, and was no quicker. */
+    noBetter: z.boolean().optional(),
   }),
   /** Here the node hands on blobs, to those whom the desk gives tickets made of this secret. */
   z.object({ type: z.literal('seeding'), port: z.number(), fingerprint: z.string(), secret: z.string() }),

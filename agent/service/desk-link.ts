@@ -22,6 +22,9 @@ interface Transfer {
   finish: (error?: unknown, host?: string) => void
 }
 
+/** How a blob is asked for that may come from another host. */
+export type Wish = Pick<Extract<NodeMessage, { type: 'get' }>, 'without' | 'slow' | 'noBetter'>
+
 /**
  * The node's end of the link to the desk. The link may be lost and another come in its place; a transfer then goes
  * on from the byte it had, and events are told again from the start of the run.
@@ -116,14 +119,14 @@ export class DeskLink {
 
   /**
    * Asks the desk for a blob, as `fetch` does.
-   * @param without hosts of the run that the desk is not to name; without it, it names none
+   * @param wish what the desk is to know when it names a host; without it, it names none
    * @returns the host where the rest is to be had instead
    */
-  async ask(...[digest, offsetBytes, take, signal, without]: [...Parameters<Fetch>, without?: string[]]) {
+  async ask(...[digest, offsetBytes, take, signal, wish = {}]: [...Parameters<Fetch>, wish?: Wish]) {
     for (;;) {
       const channel = await this.#whenConnected(digest, signal)
       try {
-        return await this.#transfer(channel, { digest, offset: offsetBytes(), without }, take, signal)
+        return await this.#transfer(channel, { digest, offset: offsetBytes(), ...wish }, take, signal)
       } catch (error) {
         if (!(error instanceof MojaboxError) || error.facts.code !== 'host-lost') throw error
       }
@@ -132,7 +135,7 @@ export class DeskLink {
 
   #transfer(
     channel: Channel<DeskMessage, NodeMessage>,
-    { without, ...what }: { digest: Digest; offset: number; without: string[] | undefined },
+    what: { digest: Digest; offset: number } & Wish,
     take: (bytes: Buffer) => Promise<void>,
     signal: AbortSignal,
   ): Promise<string | undefined> {
@@ -159,7 +162,7 @@ export class DeskLink {
       this.#transfers.set(id, { take: guardedTake, finish })
       if (signal.aborted) return cancel()
       signal.addEventListener('abort', cancel, { once: true })
-      channel.send({ type: 'get', id, ...what, ...(without && { without }) })
+      channel.send({ type: 'get', id, ...what })
     })
   }
 

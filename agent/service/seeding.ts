@@ -8,11 +8,14 @@ import { fetchFromPeer, PeerFailed } from '../store/fetch-from-peer.ts'
 import { makeRunIdentity, type RunIdentity } from '../store/run-identity.ts'
 import { type SeedServer, serveSeeds } from '../store/seed-server.ts'
 import type { Store } from '../store/store.ts'
-import type { DeskLink } from './desk-link.ts'
+import { NO_BETTER, quickerThan } from './compare-pace.ts'
+import type { DeskLink, Wish } from './desk-link.ts'
 import { lackedBlobs, type NeededBlob } from './needed-blobs.ts'
 
 /** A peer that failed in the middle is not asked again for so long, milliseconds. */
 const REST_MS = 30_000
+/** For so long a peer may be slow, milliseconds; longer each time that the desk knows none better. */
+const PATIENCE_MS = 5_000
 /** The longest that a host waits for the others when its own work is done, milliseconds. */
 const LINGER_LIMIT_MS = 15 * 60_000
 const LINGER_LOOK_MS = 200
@@ -90,24 +93,38 @@ export class Seeding implements Others {
     this.#link.say({ type: 'has', digests: [...has] })
   }
 
-  /** From whom the desk says; from another, and in the end the desk itself, when that one fails. */
+  /** From whom the desk says; from another, and in the end the desk itself, when that one fails or is slow. */
   readonly fetch: Fetch = async (digest, offsetBytes, take, signal) => {
+    const started = this.#started
+    if (!started) return this.#link.fetch(digest, offsetBytes, take, signal)
+    let patienceMs = PATIENCE_MS
+    let wish: Wish = {}
+    let slowerBytesPerMs: number | undefined
     for (;;) {
-      const started = this.#started
-      if (!started) return this.#link.fetch(digest, offsetBytes, take, signal)
-      const host = await this.#link.ask(digest, offsetBytes, take, signal, this.#without(digest))
+      const asked = { ...wish, without: this.#without(digest) }
+      const host = await quickerThan(slowerBytesPerMs, take, signal, (paced, stop) =>
+        this.#link.ask(digest, offsetBytes, paced, stop, asked),
+      )
       if (host === undefined) return
+      slowerBytesPerMs = undefined
+      wish = host === NO_BETTER ? { noBetter: true } : {}
+      if (host === NO_BETTER) continue
       const peer = this.#peers.get(host)
       if (!peer) {
         this.#accuse(digest, host)
         continue
       }
       try {
-        await this.#fetchFrom(peer, started.identity, { digest, offset: offsetBytes() }, take, signal)
+        await this.#fetchFrom(peer, started.identity, { digest, offset: offsetBytes(), patienceMs }, take, signal)
         return
       } catch (error) {
         if (!(error instanceof PeerFailed)) throw error
-        this.#note(peer, error)
+        if (error.how !== 'slow') this.#note(peer, error)
+        else {
+          slowerBytesPerMs = error.bytesPerMs
+          wish = { slow: host }
+          patienceMs *= 2
+        }
       }
     }
   }
@@ -115,7 +132,7 @@ export class Seeding implements Others {
   async #fetchFrom(
     peer: Peer,
     identity: RunIdentity,
-    what: { digest: Digest; offset: number },
+    what: { digest: Digest; offset: number; patienceMs: number },
     take: (bytes: Buffer) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void> {

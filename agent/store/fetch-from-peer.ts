@@ -7,66 +7,89 @@ import type { RunIdentity } from './run-identity.ts'
 
 /** A peer must greet within this, milliseconds: on a site's network it takes a few. */
 const CONNECT_LIMIT_MS = 2_000
-/** After this long without a byte a peer is asked whether it is still there. */
+/** After this long without a byte a peer is asked whether it is still there: what it has not got yet, it waits for too. */
 const STALL_MS = 4_000
 /** The network says what a time-out would say. */
 const UNREACHABLE = ['EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']
 
+/** Slower than this a peer, or what it follows itself, is not what a site's network gives. */
+const SLOW_BYTES_PER_MS = 256
+
 /**
  * How a peer failed: nothing came back to a connection (`silent`, as behind a firewall that drops), it was turned away
- * (`refused`), or it did not give what it should (`cut`).
+ * (`refused`), it did not give what it should (`cut`), or hardly (`slow`).
  */
-export type PeerFailure = 'silent' | 'refused' | 'cut'
+export type PeerFailure = 'silent' | 'refused' | 'cut' | 'slow'
 
 /** The peer could not be had, or did not give all; the bytes that came are good. */
 export class PeerFailed extends Error {
   override readonly name = 'PeerFailed'
   readonly how: PeerFailure
+  /** What came of late. */
+  readonly bytesPerMs: number
 
-  constructor(message: string, how: PeerFailure, cause?: unknown) {
+  constructor(message: string, how: PeerFailure, cause?: unknown, bytesPerMs = 0) {
     super(message, { cause })
     this.how = how
+    this.bytesPerMs = bytesPerMs
   }
 }
 
 /**
  * Brings the bytes of a blob from `offset` on from another host of the run, as they arrive there.
+ * @param patienceMs for so long it may be slow; what `take` needs does not count
  * @throws PeerFailed; what `take` throws; the signal's reason
  */
 export async function fetchFromPeer(
   peer: Peer,
   identity: RunIdentity,
-  { digest, offset }: { digest: Digest; offset: number },
+  { digest, offset, patienceMs }: { digest: Digest; offset: number; patienceMs: number },
   take: (bytes: Buffer) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const response = await ask(peer, identity, 'GET', digest, offset, signal)
   try {
     const pieces = response[Symbol.asyncIterator]()
+    const pace = { bytes: 0, waitedMs: 0 }
     for (;;) {
+      const askedAt = performance.now()
       const next = await unlessSilent(
         pieces.next().catch((cause: unknown) => {
           throw signal.aborted ? signal.reason : new PeerFailed(`${peer.host} ended early`, 'cut', cause)
         }),
-        () => isThere(peer, identity, digest, signal),
+        async () => {
+          if (!(await isThere(peer, identity, digest, signal))) throw new PeerFailed(`${peer.host} is gone`, 'cut')
+          const sinceMs = performance.now() - askedAt
+          if (pace.waitedMs + sinceMs > patienceMs) throw slow(peer, pace.bytes / (pace.waitedMs + sinceMs))
+        },
       )
       if (next.done) return
+      pace.waitedMs += performance.now() - askedAt
+      pace.bytes += next.value.length
       await take(next.value)
+      if (pace.waitedMs < patienceMs) continue
+      const bytesPerMs = pace.bytes / pace.waitedMs
+      if (bytesPerMs < SLOW_BYTES_PER_MS) throw slow(peer, bytesPerMs)
+      Object.assign(pace, { bytes: 0, waitedMs: 0 })
     }
   } finally {
     response.destroy()
   }
 }
 
-/** Waits on while the peer says that it is there: what it has not got yet is for it to see to. */
-async function unlessSilent<T>(awaited: Promise<T>, isThere: () => Promise<boolean>): Promise<T> {
+function slow(peer: Peer, bytesPerMs: number): PeerFailed {
+  return new PeerFailed(`${peer.host} is slow`, 'slow', undefined, bytesPerMs)
+}
+
+/** Looks now and then, while nothing comes, whether to wait on. @throws what `look` throws */
+async function unlessSilent<T>(awaited: Promise<T>, look: () => Promise<void>): Promise<T> {
   awaited.catch(() => {})
   for (;;) {
     const silence = new AbortController()
     const pause = delay(STALL_MS, undefined, { signal: silence.signal, ref: false }).catch(() => undefined)
     const first = await Promise.race([awaited.then((value) => ({ value })), pause]).finally(() => silence.abort())
     if (first) return first.value
-    if (!(await isThere())) throw new PeerFailed('nothing came for a while', 'cut')
+    await look()
   }
 }
 

@@ -2,10 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { DeskMessage, NodeMessage } from '../../agent/contract/channel.ts'
 import { seedingTicket } from '../../agent/contract/seeding-ticket.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
+import { DeskTrial } from './desk-trial.ts'
 
 type Tell = (message: DeskMessage) => void
 /** What a node says about the blobs that it passes on. */
 export type SeedingMessage = Extract<NodeMessage, { type: 'seeding' | 'wants' | 'has' }>
+
+/** What a host says when it asks for a blob. */
+export type SourceWish = Pick<Extract<NodeMessage, { type: 'get' }>, 'without' | 'slow' | 'noBetter'>
 
 const DESK = Symbol('desk')
 
@@ -24,6 +28,8 @@ class Member {
   readonly sources = new Map<Digest, Member | typeof DESK>()
   /** What it was told that nobody else wants. */
   readonly released = new Set<Digest>()
+  /** The desk was much quicker than it. */
+  isSlow = false
   #linked = false
 
   constructor(host: string, address: string) {
@@ -67,7 +73,7 @@ export interface HostSeeding {
   lost(): void
   hear(message: SeedingMessage): void
   /** The host from which this one is to take a blob; undefined when it is the desk's to send. */
-  sourceOf(digest: Digest, without: readonly string[]): string | undefined
+  sourceOf(digest: Digest, wish: SourceWish): string | undefined
   /** Resolves when no other host at work wants anything that this one might have. */
   unneeded(signal: AbortSignal): Promise<void>
   /** It is done, or has failed. */
@@ -82,9 +88,11 @@ const LOOK_EVERY_MS = 100
  */
 export class Seeding {
   readonly #members: Map<string, Member>
+  readonly #trial: DeskTrial<Member>
 
   /** @param hosts names, and the addresses by which they reach each other */
-  constructor(hosts: readonly { name: string; address: string }[]) {
+  constructor(hosts: readonly { name: string; address: string }[], nowMs: () => number = () => performance.now()) {
+    this.#trial = new DeskTrial(nowMs)
     this.#members = new Map(hosts.map(({ name, address }) => [name, new Member(name, address)]))
   }
 
@@ -106,7 +114,7 @@ export class Seeding {
         member.link = undefined
       },
       hear: (message) => this.#hear(member, message),
-      sourceOf: (digest, without) => this.#sourceOf(member, digest, without),
+      sourceOf: (digest, wish) => this.#sourceOf(member, digest, wish),
       unneeded: async (signal) => {
         while (!signal.aborted && this.#others(member).some((other) => other.isHungry)) await delay(LOOK_EVERY_MS)
       },
@@ -114,6 +122,7 @@ export class Seeding {
         member.state = 'ended'
         member.link = undefined
         member.sources.clear()
+        this.#trial.left(member)
         this.#release()
       },
     }
@@ -140,6 +149,8 @@ export class Seeding {
         for (const digest of message.digests) {
           member.has.add(digest)
           member.sources.delete(digest)
+          const slow = this.#trial.ended(member, digest)
+          if (slow) slow.isSlow = true
         }
         this.#release(message.digests)
     }
@@ -156,17 +167,38 @@ export class Seeding {
     member.tell?.({ type: 'peers', peers })
   }
 
-  /** The one with the fewest readers of this blob, so that they form a chain and no host sends it to all. */
-  #sourceOf(member: Member, digest: Digest, without: readonly string[]): string | undefined {
+  #sourceOf(member: Member, digest: Digest, wish: SourceWish): string | undefined {
+    this.#trial.askedAgain(member, digest, wish.noBetter === true)
+    const suspect = wish.slow === undefined ? undefined : this.#members.get(wish.slow)
+    // Of the slow host's own sources the last is as much to blame.
+    const slow = suspect && originOf(suspect, digest)
     member.sources.delete(digest)
     member.has.delete(digest)
     member.released.delete(digest)
+    const source = suspect && slow ? this.#better(member, digest, suspect, slow) : this.#best(member, digest, wish)
+    member.sources.set(digest, source ?? DESK)
+    return source?.host
+  }
+
+  /** The one with the fewest readers of this blob, so that they form a chain and no host sends it to all. */
+  #best(member: Member, digest: Digest, { without = [] }: SourceWish): Member | undefined {
     const [best] = this.#others(member)
-      .filter((other) => !without.includes(other.host) && canGive(other, digest) && !follows(other, member, digest))
+      .filter((other) => !other.isSlow && !without.includes(other.host))
+      .filter((other) => canGive(other, digest) && !follows(other, member, digest))
       .map((other) => ({ other, cost: this.#cost(other, digest) }))
       .sort((left, right) => left.cost - right.cost)
-    member.sources.set(digest, best?.other ?? DESK)
-    return best?.other.host
+    return best?.other
+  }
+
+  /** In place of a host that is slow: another that has the blob whole, the desk for a trial, or the slow one for all that. */
+  #better(member: Member, digest: Digest, suspect: Member, slow: Member): Member | undefined {
+    const whole = this.#others(member).filter(
+      (other) =>
+        other !== suspect && other !== slow && !other.isSlow && other.has.has(digest) && canGive(other, digest),
+    )
+    if (whole[0]) return whole[0]
+    if (slow.isSlow || !canGive(suspect, digest) || follows(suspect, member, digest)) return undefined
+    return this.#trial.begin({ member, digest, slow }) ? undefined : suspect
   }
 
   /** Readers of the blob count before readers of others. */
@@ -205,6 +237,16 @@ function canGive({ state, listener, has, sources, tell, released }: Member, dige
   if (has.has(digest)) return true
   const source = sources.get(digest)
   return source !== undefined && (source !== DESK || tell !== undefined)
+}
+
+/** Whom the blob comes from in the end: one that has it whole, or gets it from the desk. */
+function originOf(member: Member, digest: Digest): Member {
+  let at = member
+  for (;;) {
+    const source = at.sources.get(digest)
+    if (source === undefined || source === DESK) return at
+    at = source
+  }
 }
 
 /** Whether what `member` gets of the blob comes, in the end, from `target`. */

@@ -126,8 +126,8 @@ class BlobServer {
       this.#seeding?.hear(message)
   }
 
-  #get({ id, digest, offset, without }: Extract<NodeMessage, { type: 'get' }>): void {
-    const host = without && this.#seeding?.sourceOf(digest, without)
+  #get({ id, digest, offset, ...wish }: Extract<NodeMessage, { type: 'get' }>): void {
+    const host = wish.without && this.#seeding?.sourceOf(digest, wish)
     if (host === undefined) void this.#answer(id, digest, offset)
     else this.#channel.send({ type: 'elsewhere', id, host })
   }

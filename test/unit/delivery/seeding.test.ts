@@ -10,7 +10,9 @@ const [L1, L2] = [digestOf('layer 1'), digestOf('layer 2')]
 
 /** A run over these hosts, of which each is at work and has opened its port. */
 function siteOf(...names: string[]) {
-  const seeding = new Seeding(names.map((name, at) => ({ name, address: `10.0.0.${at + 1}` })))
+  const clock = { ms: 0 }
+  const addressed = names.map((name, at) => ({ name, address: `10.0.0.${at + 1}` }))
+  const seeding = new Seeding(addressed, () => clock.ms)
   const host = (name: string) => {
     const part = seeding.of(name)
     if (!part) throw new Error(`no host ${name}`)
@@ -27,20 +29,26 @@ function siteOf(...names: string[]) {
       link: () => part.linked((message) => told.push(message)),
       wants: (...digests: Digest[]) => part.hear({ type: 'wants', digests }),
       has: (...digests: Digest[]) => part.hear({ type: 'has', digests }),
-      ask: (digest: Digest, ...without: string[]) => part.sourceOf(digest, without) ?? 'desk',
+      ask: (digest: Digest, ...without: string[]) => part.sourceOf(digest, { without }) ?? 'desk',
+      slow: (digest: Digest, slow: string) => part.sourceOf(digest, { without: [], slow }) ?? 'desk',
+      noBetter: (digest: Digest) => part.sourceOf(digest, { without: [], noBetter: true }) ?? 'desk',
       peers: () => of('peers').at(-1)?.peers,
       released: () => of('release').flatMap(({ digests }) => digests),
     }
   }
-  return { hosts: names.map(host) as [Host, Host, Host, Host] }
+  return { clock, hosts: names.map(host) as [Host, Host, Host, Host] }
   type Host = ReturnType<typeof host>
 }
 
 /** The same, all of them in. */
 function joined(...names: string[]) {
-  const { hosts } = siteOf(...names)
-  for (const host of hosts) host.join()
-  return hosts
+  return timed(...names).hosts
+}
+
+function timed(...names: string[]) {
+  const site = siteOf(...names)
+  for (const host of site.hosts) host.join()
+  return site
 }
 
 describe('who sends a blob', () => {
@@ -117,6 +125,75 @@ describe('who sends a blob', () => {
     b.join()
     a.has(L1)
     expect(b.ask(L1)).toBe('desk')
+  })
+})
+
+describe('a host that is slow', () => {
+  it('is left for another that has the blob whole', () => {
+    const [a, b, c] = joined('a', 'b', 'c')
+    a.ask(L1)
+    c.ask(L1)
+    b.has(L1)
+    expect(c.slow(L1, 'a')).toBe('b')
+  })
+
+  it('is left for the desk when that proves quicker, and hands on nothing any more', () => {
+    const [a, b, c] = joined('a', 'b', 'c')
+    a.ask(L1)
+    b.ask(L1)
+    expect(b.slow(L1, 'a')).toBe('desk')
+    expect(a.ask(L2)).toBe('desk')
+    expect(c.ask(L2)).toBe('a')
+    b.has(L1)
+    expect(c.slow(L2, 'a')).toBe('desk')
+    expect(c.ask(L1)).toBe('b')
+  })
+
+  it('is kept when the desk is no quicker; it is tried again only after a while, each time a longer one', () => {
+    const { hosts, clock } = timed('a', 'b', 'c')
+    const [a, b, c] = hosts
+    for (const pauseMs of [30_000, 60_000]) {
+      a.ask(L1)
+      b.ask(L1)
+      expect(b.slow(L1, 'a')).toBe('desk')
+      expect(b.noBetter(L1)).toBe('a')
+      clock.ms += pauseMs - 1
+      expect(b.slow(L1, 'a')).toBe('a')
+      clock.ms += 1
+    }
+    expect(b.slow(L1, 'a')).toBe('desk')
+    expect(c.ask(L2)).toBe('desk')
+  })
+
+  it('is tried by one host at a time', () => {
+    const [a, b, c] = joined('a', 'b', 'c')
+    a.ask(L1)
+    b.ask(L1)
+    c.ask(L1)
+    expect(b.slow(L1, 'a')).toBe('desk')
+    expect(c.slow(L1, 'b')).toBe('b')
+  })
+
+  it('is the one that the desk sends to, not who only follows it', () => {
+    const [a, b, c] = joined('a', 'b', 'c')
+    a.ask(L1)
+    b.ask(L1)
+    expect(c.ask(L1)).toBe('b')
+    expect(c.slow(L1, 'b')).toBe('desk')
+    c.has(L1)
+    b.has(L2)
+    expect(c.ask(L2)).toBe('b')
+    expect(b.slow(L1, 'a')).toBe('c')
+  })
+
+  it('is not proven by a trial that ended otherwise', () => {
+    const [a, b, c] = joined('a', 'b', 'c')
+    a.ask(L1)
+    b.ask(L1)
+    b.slow(L1, 'a')
+    b.end()
+    a.ask(L2)
+    expect(c.ask(L2)).toBe('a')
   })
 })
 

@@ -40,8 +40,8 @@ function siteOf(names: string[]) {
         desk.heard.push(message)
         if (message.type === 'seeding' || message.type === 'wants' || message.type === 'has') part.hear(message)
         if (message.type !== 'get') return
-        const { id, digest, offset, without } = message
-        const source = without && part.sourceOf(digest, without)
+        const { id, digest, offset, ...wish } = message
+        const source = wish.without && part.sourceOf(digest, wish)
         if (source !== undefined) return desk.channel.send({ type: 'elsewhere', id, host: source })
         sent.push({ host: name, digest, offset })
         const bytes = contents.get(digest) ?? Buffer.alloc(0)

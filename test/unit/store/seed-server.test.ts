@@ -52,14 +52,21 @@ function peerOf({ fingerprint, secret }: RunIdentity, port: number): Peer {
   return { host: 'n2', address: '127.0.0.1', port, fingerprint, ticket: seedingTicket(secret, reader.fingerprint) }
 }
 
+interface Asked {
+  offset?: number
+  as?: RunIdentity
+  digest?: Digest
+  patienceMs?: number
+}
+
 /** What comes, and how it ended. */
-async function fetched(peer: Peer, options: { offset?: number; as?: RunIdentity; digest?: Digest } = {}) {
-  const { offset = 0, as = reader, digest = DIGEST } = options
+async function fetched(peer: Peer, options: Asked = {}) {
+  const { offset = 0, as = reader, digest = DIGEST, patienceMs = 60_000 } = options
   const pieces: Buffer[] = []
   const failure = await fetchFromPeer(
     peer,
     as,
-    { digest, offset },
+    { digest, offset, patienceMs },
     async (piece) => void pieces.push(piece),
     never,
   ).then(
@@ -188,7 +195,7 @@ describe('fetchFromPeer', () => {
     const take = async (piece: Buffer) => {
       bytes += piece.length
     }
-    const done = fetchFromPeer(peer, reader, { digest: DIGEST, offset: 0 }, take, never)
+    const done = fetchFromPeer(peer, reader, { digest: DIGEST, offset: 0, patienceMs: 60_000 }, take, never)
     await eventually(() => bytes === 100_000 || undefined)
     rest.open()
     await done
@@ -259,10 +266,38 @@ describe('fetchFromPeer', () => {
     expect(looks).toHaveLength(3)
   })
 
+  it('leaves a peer that gives hardly anything for longer than its patience, and says how little', async () => {
+    const dripping: MirrorBlob = {
+      sizeBytes: BLOB.length,
+      async *read(offset) {
+        for (let at = offset; at < BLOB.length; at += 1000) {
+          yield BLOB.subarray(at, at + 1000)
+          await delay(20)
+        }
+      },
+    }
+    const { peer } = await seeds({ blob: dripping })
+    const { bytes, failure } = await fetched(peer, { patienceMs: 300 })
+    expect(failure).toMatchObject({ how: 'slow' })
+    expect(failure?.bytesPerMs).toBeLessThan(256)
+    expect(BLOB.subarray(0, bytes.length).equals(bytes)).toBe(true)
+  })
+
+  it('takes its own slowness for nobody else’s', async () => {
+    const { peer } = await seeds()
+    let bytes = 0
+    const take = async (piece: Buffer) => {
+      await delay(100)
+      bytes += piece.length
+    }
+    await fetchFromPeer(peer, reader, { digest: DIGEST, offset: 0, patienceMs: 150 }, take, never)
+    expect(bytes).toBe(BLOB.length)
+  })
+
   it('hands on what `take` throws, and stops when the run is stopped', async () => {
     const { peer } = await seeds()
     const full = new Error('disk full')
-    const what = { digest: DIGEST, offset: 0 }
+    const what = { digest: DIGEST, offset: 0, patienceMs: 60_000 }
     await expect(fetchFromPeer(peer, reader, what, () => Promise.reject(full), never)).rejects.toBe(full)
     const stop = new AbortController()
     const take = async () => stop.abort(new Error('stopped'))
