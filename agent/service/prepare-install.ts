@@ -15,6 +15,7 @@ import { DISK_PATHS } from '../preflight/bundle-needs.ts'
 import { runChecks } from '../preflight/run-checks.ts'
 import { familiarName, listImages, readsZstd, splitReference } from '../runtimes/docker.ts'
 import { heldLayers } from '../runtimes/held-layers.ts'
+import { carriedImages } from '../store/image-content.ts'
 import type { Store } from '../store/store.ts'
 import { refuseLacking } from './left-out.ts'
 import { type NeededBlob, neededBlobs } from './needed-blobs.ts'
@@ -56,13 +57,15 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   const { carried, own } = splitImages(rendered, deployment, bundle)
   const running = facts.docker?.running === true
   refuseAbsent(own, await presentImages(own, running))
+  const present = await presentImages(carried, running)
+  const lent = order.seeding ? await layersBytes(bundle, { images: carried, present, architecture }) : 0
   const needs = requirementsOf(withoutPage(order), deployment, bundle, {
     facts,
     images: carried,
-    present: await presentImages(carried, running),
+    present,
     installDocker,
     installing,
-    storeBytes: await lackedBytes(store, deployment),
+    storeBytes: (await lackedBytes(store, deployment)) + lent,
     spoolsLayers: await spoolsLayers(facts, installDocker ? deployment.packages : undefined, bundle, carried),
   })
   const page = {
@@ -125,6 +128,18 @@ async function presentImages(names: string[], running: boolean): Promise<string[
     const { repository, tag } = splitReference(name)
     return tags.has(familiarName(`${repository}:${tag}`))
   })
+}
+
+/** Of the images that will be brought, as they travel: so they lie in the store until no other host wants them. */
+async function layersBytes(
+  bundle: NodeBundle,
+  { images, present, architecture }: { images: string[]; present: string[]; architecture: string },
+): Promise<number> {
+  const brought = images.filter((name) => !present.includes(name))
+  // Of a bundle for other processors a check tells.
+  const carried = await carriedImages({ bundle }, brought, architecture).catch(() => [])
+  const sizes = new Map(carried.flatMap(({ blobs }) => blobs.map(({ digest, size }) => [digest, size])))
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0)
 }
 
 async function lackedBytes(store: Store, { keptBlobs, packages }: LoadedDeployment): Promise<number> {

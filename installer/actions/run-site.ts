@@ -34,7 +34,7 @@ export interface SiteRun {
   executables: ExecutableSource
   /** Of what this desk sends, all hosts together. */
   rate?: RateLimit | undefined
-  /** Hosts pass blobs on to each other, so that each leaves the desk once. */
+  /** Hosts pass on to each other what they have, so that it leaves the desk once; for verbs with a bundle. */
   seeding?: boolean
   reach: Reach
   skipChecks: string[]
@@ -67,7 +67,7 @@ const UNSAID: ErrorFacts = { code: 'bug', kind: 'bug', message: 'the run failed,
 export async function runSite(options: SiteRun): Promise<unknown> {
   const { site } = options
   const run = randomUUID()
-  const seeds = options.seeding && options.verb === 'install' ? await seedingHosts(site.hosts) : []
+  const seeds = options.seeding ? await seedingHosts(site.hosts) : []
   const seeding = new Seeding(seeds)
   const executableSeeding = new ExecutableSeeding()
   const outcomes = await eachHost(

@@ -86,7 +86,7 @@ export async function runOnSite(
       downgradeAllowed: options.allowDowngrade === true,
       executables: executableSource(bundle, options.executable),
       rate: options.limitRate === undefined ? undefined : new RateLimit(options.limitRate),
-      seeding: site.seeding && options.seeding !== false,
+      seeding: bundle !== undefined && site.seeding && options.seeding !== false,
       reach: await reach(),
       skipChecks: options.skipCheck ?? [],
       levels: levelsOrAll(options.level),

@@ -116,6 +116,7 @@ export class Seeding {
       hear: (message) => this.#hear(member, message),
       sourceOf: (digest, wish) => this.#sourceOf(member, digest, wish),
       unneeded: async (signal) => {
+        if (!member.listener) return
         while (!signal.aborted && this.#others(member).some((other) => other.isHungry)) await delay(LOOK_EVERY_MS)
       },
       end: () => {

@@ -318,6 +318,15 @@ describe('unneeded', () => {
     expect(await settles(a.unneeded(never))).toBe(true)
   })
 
+  it('waits for nobody where nothing is handed on', async () => {
+    const { hosts } = siteOf('a', 'b')
+    const [a, b] = hosts
+    a.begin()
+    a.link()
+    b.join()
+    expect(await settles(a.unneeded(never))).toBe(true)
+  })
+
   it('ends when the person stops the run', async () => {
     const [a] = joined('a', 'b')
     const stop = new AbortController()

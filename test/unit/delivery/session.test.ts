@@ -7,6 +7,7 @@ import type { Event } from '../../../agent/contract/events.ts'
 import type { BlobSource } from '../../../bundles/format/blob-source.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import { MojaboxError } from '../../../bundles/format/error.ts'
+import { Seeding } from '../../../installer/delivery/seeding.ts'
 import { watchRun } from '../../../installer/delivery/session.ts'
 import { eventually } from '../service/fake-desk.ts'
 import { orderOf } from '../service/orders.ts'
@@ -230,6 +231,74 @@ describe('watchRun', () => {
     await watch(node).done
     expect(node.attachments[0]?.heard.filter(({ type }) => type === 'ping')).toHaveLength(3)
     expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('watchRun, where hosts pass blobs on', () => {
+  const get = { type: 'get', digest: DIGEST, offset: 0 } as const
+  const seeding = () => new Seeding(['n1', 'n2'].map((name) => ({ name, address: name })))
+  /** Another host that has the blob. */
+  function holder(ledger: Seeding) {
+    const other = ledger.of('n2')
+    other?.begin()
+    other?.hear({ type: 'seeding', port: 4000, fingerprint: 'print', secret: 'secret' })
+    other?.hear({ type: 'wants', digests: [] })
+    other?.hear({ type: 'has', digests: [DIGEST] })
+    return other
+  }
+
+  it('names a host that has the blob, and sends it itself when the node cannot take it there', async () => {
+    const node = new FakeNode()
+    const ledger = seeding()
+    holder(ledger)
+    node.play = async (attachment) => {
+      const order = await attachment.welcome()
+      attachment.channel.send({ ...get, id: 1, without: [] })
+      expect(await attachment.wait('elsewhere')).toEqual({ type: 'elsewhere', id: 1, host: 'n2' })
+      attachment.channel.send({ ...get, id: 2, without: ['n2'] })
+      expect(await attachment.wait('end')).toMatchObject({ id: 2 })
+      attachment.finish(order, { outcome: 'failed' })
+    }
+    await watch(node, { seeding: ledger.of('n1') }).done
+    expect(node.failures).toEqual([])
+  })
+
+  it('sends itself what a node asks for that takes nothing from others', async () => {
+    const node = new FakeNode()
+    const ledger = seeding()
+    holder(ledger)
+    node.play = async (attachment) => {
+      const order = await attachment.welcome()
+      attachment.channel.send({ ...get, id: 1 })
+      expect(await attachment.wait('end')).toMatchObject({ id: 1 })
+      attachment.finish(order)
+    }
+    await watch(node, { seeding: ledger.of('n1') }).done
+    expect(node.failures).toEqual([])
+  })
+
+  it('tells the node its peers, and holds the link after a good end until no other host wants anything', async () => {
+    const node = new FakeNode()
+    const ledger = seeding()
+    const other = holder(ledger)
+    other?.hear({ type: 'wants', digests: [digestOf('more')] })
+    node.play = async (attachment) => {
+      const order = await attachment.welcome()
+      attachment.channel.send({ type: 'seeding', port: 1, fingerprint: 'own', secret: 's' })
+      expect((await attachment.wait('peers')).peers).toMatchObject([{ host: 'n2', port: 4000 }])
+      attachment.finish(order)
+    }
+    const part = ledger.of('n1')
+    part?.begin()
+    const { done, events } = watch(node, { seeding: part })
+    let ended = false
+    void done.then(() => (ended = true))
+    await eventually(() => events.find(({ type }) => type === 'run-finished'))
+    await delay(150)
+    expect(ended).toBe(false)
+    other?.hear({ type: 'has', digests: [digestOf('more')] })
+    await done
+    expect(node.failures).toEqual([])
   })
 })
 
