@@ -6,7 +6,7 @@ import { run } from './process.ts'
  * packets. The rules go with the node's network, or with `restart`.
  */
 export async function countReceived(pid: number): Promise<void> {
-  for (const rule of [FROM_HERE, FROM_NODES]) await inNetwork(pid, '-A', 'INPUT', ...rule)
+  for (const rule of [FROM_HERE, FROM_NETWORK]) await inNetwork(pid, '-A', 'INPUT', ...rule)
 }
 
 /** Bytes since `countReceived`. @throws Error when nothing counts there */
@@ -17,14 +17,21 @@ export async function receivedFrom(pid: number): Promise<{ hereBytes: number; no
     if (row === undefined) throw new Error(`reading what a node receives: nothing counts ${comment}`)
     return Number(row.trim().split(/\s+/)[1])
   }
-  return { hereBytes: bytes('from here'), nodesBytes: bytes('from nodes') }
+  const hereBytes = bytes('from here')
+  return { hereBytes, nodesBytes: bytes('from the network') - hereBytes }
+}
+
+/** From now on the node hears nothing of other nodes, as behind a firewall that drops. */
+export async function dropNodes(pid: number): Promise<void> {
+  for (const rule of [
+    ['-s', labNetwork.subnet, '-j', 'DROP'],
+    ['-s', labNetwork.gateway, '-j', 'ACCEPT'],
+  ])
+    await inNetwork(pid, '-I', 'INPUT', ...rule)
 }
 
 const FROM_HERE = ['-s', labNetwork.gateway, '-m', 'comment', '--comment', 'from here']
-const FROM_NODES = [
-  ...['-i', 'eth0', '-s', labNetwork.subnet, '!', '-d', labNetwork.gateway],
-  ...['-m', 'comment', '--comment', 'from nodes'],
-]
+const FROM_NETWORK = ['-s', labNetwork.subnet, '-m', 'comment', '--comment', 'from the network']
 
 async function inNetwork(pid: number, ...args: string[]): Promise<string> {
   const argv = ['nsenter', '--target', String(pid), '--net', 'iptables', '--wait', ...args]
