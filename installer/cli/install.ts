@@ -21,7 +21,7 @@ export function addInstallCommand(program: Command, io: Io): void {
     .option('--report <PATH>', 'write the report: FILE.xml (JUnit), FILE.json, or a folder for both')
     .addHelpText(
       'after',
-      '\nExamples:\n  mojabox install\n  mojabox install --host ops@10.0.0.7 --identity ~/.ssh/site --bundle hub.tar --trust release.key.pub\n  mojabox install --limit-rate 2M\n  mojabox install --host local --bundle hub.tar --trust release.key.pub --wait --quiet --report junit.xml\n  mojabox install --bundle delta.tar --base hub.tar\n',
+      '\nExamples:\n  mojabox install\n  mojabox install --host ops@10.0.0.7 --identity ~/.ssh/site --bundle hub.tar --trust release.key.pub\n  mojabox install --limit-rate 2M\n  mojabox install --no-seeding\n  mojabox install --host local --bundle hub.tar --trust release.key.pub --wait --quiet --report junit.xml\n  mojabox install --bundle delta.tar --base hub.tar\n',
     )
     .action((options: VerbOptions) => runVerbLazily('install', options, io))
 }
