@@ -65,8 +65,6 @@ const NodeMessage = z.discriminatedUnion('type', [
     without: z.array(z.string()).optional(),
     /** From that host it came slowly. */
     slow: z.string().optional(),
-    /** The desk was tried in place of a slow host, and was no quicker. */
-    noBetter: z.boolean().optional(),
   }),
   /** Here the node hands on blobs, to those whom the desk gives tickets made of this secret. */
   z.object({ type: z.literal('seeding'), port: z.number(), fingerprint: z.string(), secret: z.string() }),
@@ -74,6 +72,8 @@ const NodeMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('wants'), digests: z.array(Digest) }),
   /** These are whole here, and can be had. */
   z.object({ type: z.literal('has'), digests: z.array(Digest) }),
+  /** The desk was tried for that blob in place of a slow host. */
+  z.object({ type: z.literal('tried'), digest: Digest, quicker: z.boolean() }),
   z.object({ type: z.literal('cancel'), id: z.number() }),
   z.object({ type: z.literal('bye') }),
 ])

@@ -23,7 +23,7 @@ interface Transfer {
 }
 
 /** How a blob is asked for that may come from another host. */
-export type Wish = Pick<Extract<NodeMessage, { type: 'get' }>, 'without' | 'slow' | 'noBetter'>
+export type Wish = Pick<Extract<NodeMessage, { type: 'get' }>, 'without' | 'slow'>
 
 /**
  * The node's end of the link to the desk. The link may be lost and another come in its place; a transfer then goes

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { factsOf } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
 import type { Peer } from '../contract/channel.ts'
 import type { Emit } from '../contract/events.ts'
@@ -8,14 +9,14 @@ import { fetchFromPeer, PeerFailed } from '../store/fetch-from-peer.ts'
 import { makeRunIdentity, type RunIdentity } from '../store/run-identity.ts'
 import { type SeedServer, serveSeeds } from '../store/seed-server.ts'
 import type { Store } from '../store/store.ts'
-import { NO_BETTER, quickerThan } from './compare-pace.ts'
+import { quickerThan } from './compare-pace.ts'
 import type { DeskLink, Wish } from './desk-link.ts'
 import { lackedBlobs, type NeededBlob } from './needed-blobs.ts'
 
 /** A peer that failed in the middle is not asked again for so long, milliseconds. */
 const REST_MS = 30_000
 /** For so long a peer may be slow, milliseconds; longer each time that the desk knows none better. */
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 8_000
 /** The longest that a host waits for the others when its own work is done, milliseconds. */
 const LINGER_LIMIT_MS = 15 * 60_000
 const LINGER_LOOK_MS = 200
@@ -76,7 +77,8 @@ export class Seeding implements Others {
       const has = new Set([...sizes.keys()].filter((digest) => !wants.includes(digest)))
       this.#started = { server, identity, sizes, has, wants }
     } catch (error) {
-      this.#emit({ type: 'note', level: 'warn', message: `this host cannot pass blobs on: ${String(error)}` })
+      const { message } = factsOf(error)
+      this.#emit({ type: 'note', level: 'warn', message: `this host cannot pass blobs on, and takes none: ${message}` })
       return
     }
     // A desk that comes back may be another.
@@ -102,13 +104,16 @@ export class Seeding implements Others {
     let slowerBytesPerMs: number | undefined
     for (;;) {
       const asked = { ...wish, without: this.#without(digest) }
-      const host = await quickerThan(slowerBytesPerMs, take, signal, (paced, stop) =>
+      const answer = await quickerThan(slowerBytesPerMs, take, signal, (paced, stop) =>
         this.#link.ask(digest, offsetBytes, paced, stop, asked),
       )
-      if (host === undefined) return
+      const { quicker } = answer
+      if (quicker !== undefined) this.#link.say({ type: 'tried', digest, quicker })
       slowerBytesPerMs = undefined
-      wish = host === NO_BETTER ? { noBetter: true } : {}
-      if (host === NO_BETTER) continue
+      wish = {}
+      if (answer.quicker === false) continue
+      const host = answer.value
+      if (host === undefined) return
       const peer = this.#peers.get(host)
       if (!peer) {
         this.#accuse(digest, host)
@@ -148,8 +153,9 @@ export class Seeding implements Others {
   }
 
   #note(peer: Peer, { how }: PeerFailed): void {
-    this.#failed.set(peer.host, { peer, untilMs: how === 'silent' ? Number.POSITIVE_INFINITY : Date.now() + REST_MS })
     const neverGave = ![...this.#from.values()].some((hosts) => hosts.has(peer.host))
+    const untilMs = how === 'silent' && neverGave ? Number.POSITIVE_INFINITY : Date.now() + REST_MS
+    this.#failed.set(peer.host, { peer, untilMs })
     if (how === 'cut' || !neverGave || this.#saidUnreachable) return
     this.#saidUnreachable = true
     this.#emit({

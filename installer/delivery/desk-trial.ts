@@ -31,26 +31,21 @@ export class DeskTrial<M> {
     return true
   }
 
-  /** The member asks for that blob anew. */
-  askedAgain(member: M, digest: Digest, noBetter: boolean): void {
-    if (!this.#isOf(member, digest)) return
-    this.#trying = undefined
-    if (!noBetter) return
-    this.#notBeforeMs = this.#nowMs() + this.#pauseMs
-    this.#pauseMs *= 2
-  }
-
-  /** The member has that blob. @returns who was slow, where the desk proved quicker */
-  ended(member: M, digest: Digest): M | undefined {
+  /** What came of it. @returns who was slow, where the desk proved quicker */
+  tried(member: M, digest: Digest, quicker: boolean): M | undefined {
     if (!this.#isOf(member, digest)) return undefined
     const { slow } = this.#trying ?? {}
     this.#trying = undefined
-    return slow
+    if (quicker) return slow
+    this.#notBeforeMs = this.#nowMs() + this.#pauseMs
+    this.#pauseMs *= 2
+    return undefined
   }
 
-  /** The member tries nothing any more. */
-  left(member: M): void {
-    if (this.#trying?.member === member) this.#trying = undefined
+  /** The member tries that blob no more, or none; nothing was learned. */
+  left(member: M, digest?: Digest): void {
+    if (this.#trying?.member === member && (digest ?? this.#trying.digest) === this.#trying.digest)
+      this.#trying = undefined
   }
 
   #isOf(member: M, digest: Digest): boolean {

@@ -6,10 +6,10 @@ import { DeskTrial } from './desk-trial.ts'
 
 type Tell = (message: DeskMessage) => void
 /** What a node says about the blobs that it passes on. */
-export type SeedingMessage = Extract<NodeMessage, { type: 'seeding' | 'wants' | 'has' }>
+export type SeedingMessage = Extract<NodeMessage, { type: 'seeding' | 'wants' | 'has' | 'tried' }>
 
 /** What a host says when it asks for a blob. */
-export type SourceWish = Pick<Extract<NodeMessage, { type: 'get' }>, 'without' | 'slow' | 'noBetter'>
+export type SourceWish = Pick<Extract<NodeMessage, { type: 'get' }>, 'without' | 'slow'>
 
 const DESK = Symbol('desk')
 
@@ -150,10 +150,14 @@ export class Seeding {
         for (const digest of message.digests) {
           member.has.add(digest)
           member.sources.delete(digest)
-          const slow = this.#trial.ended(member, digest)
-          if (slow) slow.isSlow = true
+          this.#trial.left(member, digest)
         }
         this.#release(message.digests)
+        return
+      case 'tried': {
+        const slow = this.#trial.tried(member, message.digest, message.quicker)
+        if (slow) slow.isSlow = true
+      }
     }
   }
 
@@ -169,14 +173,15 @@ export class Seeding {
   }
 
   #sourceOf(member: Member, digest: Digest, wish: SourceWish): string | undefined {
-    this.#trial.askedAgain(member, digest, wish.noBetter === true)
+    this.#trial.left(member, digest)
     const suspect = wish.slow === undefined ? undefined : this.#members.get(wish.slow)
     // Of the slow host's own sources the last is as much to blame.
     const slow = suspect && originOf(suspect, digest)
     member.sources.delete(digest)
     member.has.delete(digest)
     member.released.delete(digest)
-    const source = suspect && slow ? this.#better(member, digest, suspect, slow) : this.#best(member, digest, wish)
+    const source =
+      suspect && slow ? this.#better(member, digest, wish, suspect, slow) : this.#best(member, digest, wish)
     member.sources.set(digest, source ?? DESK)
     return source?.host
   }
@@ -192,12 +197,17 @@ export class Seeding {
   }
 
   /** In place of a host that is slow: another that has the blob whole, the desk for a trial, or the slow one for all that. */
-  #better(member: Member, digest: Digest, suspect: Member, slow: Member): Member | undefined {
-    const whole = this.#others(member).filter(
-      (other) =>
-        other !== suspect && other !== slow && !other.isSlow && other.has.has(digest) && canGive(other, digest),
-    )
-    if (whole[0]) return whole[0]
+  #better(
+    member: Member,
+    digest: Digest,
+    { without = [] }: SourceWish,
+    suspect: Member,
+    slow: Member,
+  ): Member | undefined {
+    const whole = this.#others(member)
+      .filter((other) => other !== suspect && other !== slow && !other.isSlow && !without.includes(other.host))
+      .find((other) => other.has.has(digest) && canGive(other, digest))
+    if (whole) return whole
     if (slow.isSlow || !canGive(suspect, digest) || follows(suspect, member, digest)) return undefined
     return this.#trial.begin({ member, digest, slow }) ? undefined : suspect
   }

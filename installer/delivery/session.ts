@@ -15,7 +15,7 @@ import type { BlobSource } from '../../bundles/format/blob-source.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
 import type { Connection } from '../fleet/connection.ts'
-import type { HostSeeding } from './seeding.ts'
+import type { HostSeeding, SeedingMessage } from './seeding.ts'
 
 export interface SessionOptions {
   /** Runs commands as root on the host. */
@@ -122,8 +122,7 @@ class BlobServer {
   hear(message: NodeMessage): void {
     if (message.type === 'get') this.#get(message)
     else if (message.type === 'cancel') this.#cancelled.add(message.id)
-    else if (message.type === 'seeding' || message.type === 'wants' || message.type === 'has')
-      this.#seeding?.hear(message)
+    else if (isAboutSeeding(message)) this.#seeding?.hear(message)
   }
 
   #get({ id, digest, offset, ...wish }: Extract<NodeMessage, { type: 'get' }>): void {
@@ -156,6 +155,10 @@ class BlobServer {
         this.#channel.send({ type: 'missing', id, message: error instanceof Error ? error.message : String(error) })
     }
   }
+}
+
+function isAboutSeeding(message: NodeMessage): message is SeedingMessage {
+  return ['seeding', 'wants', 'has', 'tried'].includes(message.type)
 }
 
 function refused(message: Extract<NodeMessage, { type: 'refused' }>): MojaboxError {

@@ -31,7 +31,7 @@ function siteOf(...names: string[]) {
       has: (...digests: Digest[]) => part.hear({ type: 'has', digests }),
       ask: (digest: Digest, ...without: string[]) => part.sourceOf(digest, { without }) ?? 'desk',
       slow: (digest: Digest, slow: string) => part.sourceOf(digest, { without: [], slow }) ?? 'desk',
-      noBetter: (digest: Digest) => part.sourceOf(digest, { without: [], noBetter: true }) ?? 'desk',
+      tried: (digest: Digest, quicker: boolean) => part.hear({ type: 'tried', digest, quicker }),
       peers: () => of('peers').at(-1)?.peers,
       released: () => of('release').flatMap(({ digests }) => digests),
     }
@@ -144,6 +144,7 @@ describe('a host that is slow', () => {
     expect(b.slow(L1, 'a')).toBe('desk')
     expect(a.ask(L2)).toBe('desk')
     expect(c.ask(L2)).toBe('a')
+    b.tried(L1, true)
     b.has(L1)
     expect(c.slow(L2, 'a')).toBe('desk')
     expect(c.ask(L1)).toBe('b')
@@ -156,7 +157,8 @@ describe('a host that is slow', () => {
       a.ask(L1)
       b.ask(L1)
       expect(b.slow(L1, 'a')).toBe('desk')
-      expect(b.noBetter(L1)).toBe('a')
+      b.tried(L1, false)
+      expect(b.ask(L1)).toBe('a')
       clock.ms += pauseMs - 1
       expect(b.slow(L1, 'a')).toBe('a')
       clock.ms += 1
@@ -180,20 +182,26 @@ describe('a host that is slow', () => {
     b.ask(L1)
     expect(c.ask(L1)).toBe('b')
     expect(c.slow(L1, 'b')).toBe('desk')
+    c.tried(L1, true)
     c.has(L1)
     b.has(L2)
     expect(c.ask(L2)).toBe('b')
     expect(b.slow(L1, 'a')).toBe('c')
   })
 
-  it('is not proven by a trial that ended otherwise', () => {
+  it('is not proven by a trial that ended before it was known, nor by one of a host that ended', () => {
     const [a, b, c] = joined('a', 'b', 'c')
     a.ask(L1)
     b.ask(L1)
-    b.slow(L1, 'a')
-    b.end()
+    c.ask(L1)
+    expect(b.slow(L1, 'a')).toBe('desk')
+    b.has(L1)
     a.ask(L2)
     expect(c.ask(L2)).toBe('a')
+    expect(c.slow(L2, 'a')).toBe('desk')
+    c.end()
+    expect(b.ask(L2)).toBe('a')
+    expect(b.slow(L2, 'a')).toBe('desk')
   })
 })
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { NO_BETTER, quickerThan } from '../../../agent/service/compare-pace.ts'
+import { quickerThan } from '../../../agent/service/compare-pace.ts'
 
 const take = async () => {}
 
@@ -25,29 +25,37 @@ function timed() {
 
 describe('quickerThan', () => {
   it.each([
-    ['more than twice as quick', 100, 300, 'done'],
-    ['quicker, but not twice', 100, 180, NO_BETTER],
-    ['slow where nothing came before', 0, 10, NO_BETTER],
-    ['something where nothing came before', 0, 50, 'done'],
+    ['more than twice as quick', 100, 300, { quicker: true, value: 'done' }],
+    ['quicker, but not twice', 100, 180, { quicker: false }],
+    ['slow where nothing came before', 0, 10, { quicker: false }],
+    ['something where nothing came before', 0, 50, { quicker: true, value: 'done' }],
   ])('%s', async (_what, before, now, outcome) => {
     timed()
     const done = quickerThan(before, take, new AbortController().signal, giving(now, 8_000))
     await vi.advanceTimersByTimeAsync(20_000)
-    expect(await done).toBe(outcome)
+    expect(await done).toEqual(outcome)
   })
 
-  it('lets end what ends before it is known', async () => {
+  it('lets end what ends before it is known; quicker it was only if it was', async () => {
     timed()
-    const done = quickerThan(1_000, take, new AbortController().signal, giving(1, 3_000))
+    const done = [1, 3_000].map((now) => quickerThan(1_000, take, new AbortController().signal, giving(now, 3_000)))
     await vi.advanceTimersByTimeAsync(20_000)
-    expect(await done).toBe('done')
+    expect(await Promise.all(done)).toEqual([
+      { quicker: undefined, value: 'done' },
+      { quicker: true, value: 'done' },
+    ])
+  })
+
+  it('knows nothing of what ends without a byte, as where another place is named', async () => {
+    const named = await quickerThan(1_000, take, new AbortController().signal, async () => 'n3')
+    expect(named).toEqual({ quicker: undefined, value: 'n3' })
   })
 
   it('compares nothing where there is nothing to compare with', async () => {
     timed()
     const done = quickerThan(undefined, take, new AbortController().signal, giving(0, 20_000))
     await vi.advanceTimersByTimeAsync(30_000)
-    expect(await done).toBe('done')
+    expect(await done).toEqual({ quicker: undefined, value: 'done' })
   })
 
   it('stops when the run is stopped', async () => {

@@ -7,7 +7,7 @@ import { Seeding } from '../../../agent/service/seeding.ts'
 import { Arrivals } from '../../../agent/store/arrivals.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import type { Digest } from '../../../bundles/format/manifest.ts'
-import { Seeding as Ledger } from '../../../installer/delivery/seeding.ts'
+import { Seeding as Ledger, type SeedingMessage } from '../../../installer/delivery/seeding.ts'
 import { temporaryStore } from '../store/temporary-store.ts'
 import { eventually, FakeDesk } from './fake-desk.ts'
 
@@ -38,7 +38,7 @@ function siteOf(names: string[]) {
       const desk = new FakeDesk()
       desk.channel.onMessage = async (message) => {
         desk.heard.push(message)
-        if (message.type === 'seeding' || message.type === 'wants' || message.type === 'has') part.hear(message)
+        if (['seeding', 'wants', 'has', 'tried'].includes(message.type)) part.hear(message as SeedingMessage)
         if (message.type !== 'get') return
         const { id, digest, offset, ...wish } = message
         const source = wish.without && part.sourceOf(digest, wish)
