@@ -5,8 +5,10 @@ import type { Digest } from '../../bundles/format/manifest.ts'
 import type { Peer } from '../contract/channel.ts'
 import type { RunIdentity } from './run-identity.ts'
 
-/** A peer must greet within this, milliseconds: on a site's network it takes a few. */
+/** A connection must come about within this, milliseconds: on a site's network it takes one or two. */
 const CONNECT_LIMIT_MS = 2_000
+/** A host that is busy unpacking images may take its time for a handshake, and for an answer. */
+const ANSWER_LIMIT_MS = 8_000
 /** After this long without a byte a peer is asked whether it is still there: what it has not got yet, it waits for too. */
 const STALL_MS = 4_000
 /** The network says what a time-out would say. */
@@ -114,7 +116,7 @@ async function ask(
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   const socket = await greet(peer, identity, signal)
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_LIMIT_MS)])
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_LIMIT_MS)])
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const giveUp = () => {
       socket.destroy()
@@ -160,7 +162,11 @@ function greet(peer: Peer, identity: RunIdentity, signal: AbortSignal): Promise<
     }
     const abort = () => settle(signal.reason)
     const failed = (how: PeerFailure, cause?: unknown) => new PeerFailed(`${peer.host} cannot be reached`, how, cause)
-    const limit = setTimeout(() => settle(failed('silent')), CONNECT_LIMIT_MS)
+    let limit = setTimeout(() => settle(failed('silent')), CONNECT_LIMIT_MS)
+    socket.once('connect', () => {
+      clearTimeout(limit)
+      limit = setTimeout(() => settle(failed('cut')), ANSWER_LIMIT_MS)
+    })
     signal.addEventListener('abort', abort, { once: true })
     socket.on('error', (cause: NodeJS.ErrnoException) =>
       settle(failed(UNREACHABLE.includes(cause.code ?? '') ? 'silent' : 'refused', cause)),

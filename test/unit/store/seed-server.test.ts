@@ -224,10 +224,17 @@ describe('fetchFromPeer', () => {
     expect(found).toMatchObject({ bytes: Buffer.alloc(0), failure: { how: 'cut' } })
   })
 
-  it('says whether a peer turned it away or stayed silent', async () => {
+  it('says whether a peer turned it away or cannot be reached', async () => {
     const { peer, server } = await seeds()
     await server.close()
     expect((await fetched(peer)).failure).toMatchObject({ how: 'refused' })
+    // No route leads there.
+    expect((await fetched({ ...peer, address: '255.255.255.255' })).failure).toMatchObject({ how: 'silent' })
+  })
+
+  it('does not wait for ever for something that takes a connection and says nothing', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
     const sockets: Socket[] = []
     const mute = createServer((socket) => void sockets.push(socket)).listen(0, '127.0.0.1')
     onTestFinished(() => {
@@ -235,8 +242,13 @@ describe('fetchFromPeer', () => {
       mute.close()
     })
     await new Promise((resolve) => mute.once('listening', resolve))
-    const { port } = mute.address() as AddressInfo
-    expect((await fetched({ ...peer, port })).failure).toMatchObject({ how: 'silent' })
+    let failure: PeerFailed | undefined
+    void fetched(peerOf(reader, (mute.address() as AddressInfo).port)).then((found) => (failure = found.failure))
+    await vi.waitFor(() => expect(sockets).toHaveLength(1))
+    await vi.waitFor(() => {
+      vi.advanceTimersByTime(1_000)
+      expect(failure).toMatchObject({ how: 'cut' })
+    })
   })
 
   it('waits for a peer that waits itself, and leaves one that is gone', async () => {
