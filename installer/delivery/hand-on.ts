@@ -74,7 +74,8 @@ const TAKE = [
   `timeout ${CONNECT_LIMIT_S} bash -c ': < "/dev/tcp/$1/$2"' bash "$3" "$4"`,
   `umask 022; mkdir -p "$(dirname "$1")"; t="$1.$$.partial"; trap 'rm -f "$t"' EXIT`,
   'read -r token; exec 3<>"/dev/tcp/$3/$4"; printf "%s\\n" "$token" >&3',
-  `timeout ${TRANSFER_LIMIT_S} cat <&3 > "$t"`,
+  // No more than it has, whatever comes.
+  `timeout ${TRANSFER_LIMIT_S} head -c "$5" <&3 > "$t"`,
   'echo "$2  $t" | sha256sum -c --quiet - ; chmod 755 "$t"; mv "$t" "$1"',
 ].join('\n')
 
@@ -84,11 +85,15 @@ const TAKE = [
  */
 export async function takeFromHost(
   connection: Connection,
-  { sha256 }: Executable,
+  { sha256, unpackedBytes }: Executable,
   from: { address: string; port: number; token: string },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const argv = ['bash', '-c', TAKE, 'bash', NODE_PATHS.executable, sha256, from.address, String(from.port)]
-  const taken = await connection.exec(argv, { input: `${from.token}\n`, signal, timeoutMs: LIMIT_MS })
+  const words = [NODE_PATHS.executable, sha256, from.address, String(from.port), String(unpackedBytes)]
+  const taken = await connection.exec(['bash', '-c', TAKE, 'bash', ...words], {
+    input: `${from.token}\n`,
+    signal,
+    timeoutMs: LIMIT_MS,
+  })
   return taken.code === 0
 }

@@ -23,6 +23,7 @@ function site() {
   const executable = {
     sha256: createHash('sha256').update(BYTES).digest('hex'),
     sizeBytes: BYTES.length,
+    unpackedBytes: BYTES.length,
     compressed: false,
     open() {
       desk.sent += 1
@@ -169,7 +170,12 @@ describe('the executable', () => {
     await eventually(() => (desk.sent === 1 ? true : undefined))
     const stop = new AbortController()
     const receiver = { host: 'b', address: '127.0.0.1', connection: b.connection }
-    const executable = { sha256: createHash('sha256').update(BYTES).digest('hex'), sizeBytes: 1, compressed: false }
+    const executable = {
+      sha256: createHash('sha256').update(BYTES).digest('hex'),
+      sizeBytes: 1,
+      unpackedBytes: 1,
+      compressed: false,
+    }
     const open = () => Readable.from([])
     const waiting = seeding.deliver(receiver, { ...executable, open }, () => {}, stop.signal)
     await delay(50)
