@@ -1,14 +1,15 @@
-import { z } from 'zod'
 import { bytesText } from '../../bundles/format/bytes-text.ts'
 import { blobsText } from '../../bundles/format/delta.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
+import type { DockerFacts } from '../contract/facts.ts'
 import type { NodeBundle } from '../contract/step.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
 import { familiarName } from '../runtimes/docker.ts'
-import { type HeldLayers, layersAskedFor, type PulledLayer } from '../runtimes/held-layers.ts'
-import { type CarriedImage, carriedImages } from '../store/image-content.ts'
-import { withPlainLayers } from '../store/plain-layers.ts'
+import type { HeldLayers } from '../runtimes/held-layers.ts'
+import { carriedImages } from '../store/image-content.ts'
+import { layerForms } from '../store/layer-forms.ts'
+import { isIntact } from '../store/made-layers.ts'
 import type { Store } from '../store/store.ts'
 
 /** What an install would take from the desk. */
@@ -24,7 +25,8 @@ export interface Wanted {
 /** What the node has. */
 export interface Had {
   store: Pick<Store, 'sizeOf'>
-  docker: HeldLayers
+  docker: DockerFacts | null
+  layers: HeldLayers
   /** Docker takes zstd; else such layers are handed out unpacked. */
   readsZstd: boolean
 }
@@ -37,9 +39,6 @@ interface Lacked {
 
 const LISTED = 10
 
-/** Of an image's configuration. */
-const ImageConfig = z.object({ rootfs: z.object({ diff_ids: z.array(z.string()) }) })
-
 /**
  * Before a delta is installed whose base is not at hand: that the node has what the delta leaves out and it needs.
  * @throws MojaboxError `base-needed`, kind bundle, naming the base and what is missing
@@ -51,7 +50,7 @@ export async function refuseLacking(
   had: Had,
 ): Promise<void> {
   const absent = new Set<Digest>(leftOut.blobs)
-  const needed = [...storedBlobs(wanted), ...(await layersOfImages(bundle, wanted, had))]
+  const needed = [...storedBlobs(wanted), ...(await layersOfImages(bundle, absent, wanted, had))]
   const candidates = needed.filter(
     ({ digest }, at) => absent.has(digest) && needed.findIndex((blob) => blob.digest === digest) === at,
   )
@@ -64,32 +63,28 @@ function storedBlobs({ stored }: Wanted): Lacked[] {
   return stored.map(({ digest, sizeBytes }) => ({ digest, sizeBytes, what: 'the packages' }))
 }
 
-/** The layers that Docker will ask for. */
-async function layersOfImages(bundle: NodeBundle, { images, architecture }: Wanted, had: Had): Promise<Lacked[]> {
+/** The layers that Docker will ask for, and that cannot be made of what it has. */
+async function layersOfImages(
+  bundle: NodeBundle,
+  absent: ReadonlySet<Digest>,
+  { images, architecture }: Wanted,
+  { docker, layers: held, readsZstd }: Had,
+): Promise<Lacked[]> {
   const carried = await carriedImages({ bundle }, images, architecture)
   // An image that is wholly there is not pulled, or nothing of it but its manifest.
-  const pulled = carried.filter(({ ids }) => !ids.some((id) => had.docker.imageIds.has(id)))
-  const found = pulled.map(async (image): Promise<Lacked[]> => {
-    const layers = await pulledLayers(bundle, image, had.readsZstd)
-    const what = familiarName(image.name)
-    return layersAskedFor(layers, had.docker).map(({ sent }) => ({ digest: sent.digest, sizeBytes: sent.size, what }))
-  })
-  return (await Promise.all(found)).flat()
-}
-
-async function pulledLayers(
-  bundle: NodeBundle,
-  { manifest }: CarriedImage,
-  readsZstd: boolean,
-): Promise<PulledLayer[]> {
-  const config = ImageConfig.safeParse(JSON.parse((await bundle.readBlob(manifest.config.digest)).toString()))
-  const diffIds = config.data?.rootfs.diff_ids ?? []
-  const plain = readsZstd ? [] : withPlainLayers(manifest).plain
-  return manifest.layers.map((sent, at) => ({
-    sent,
-    askedFor: plain.find((layer) => layer.sent === sent)?.handedOut.digest ?? sent.digest,
-    diffId: diffIds[at] ?? '',
-  }))
+  const pulled = carried.filter(({ ids }) => !ids.some((id) => held.imageIds.has(id)))
+  const forms = await layerForms(bundle, pulled, { docker, held, readsZstd, wantsWhole: (layer) => !absent.has(layer) })
+  const lacked: Lacked[] = []
+  const intact = new Map<string, Promise<boolean>>()
+  for (const [name, layers] of forms) {
+    for (const { sent, asked, origin } of layers) {
+      if (!asked || !absent.has(sent.digest)) continue
+      if (origin && !intact.has(origin.heldDiffId)) intact.set(origin.heldDiffId, isIntact(origin))
+      if (origin && (await intact.get(origin.heldDiffId))) continue
+      lacked.push({ digest: sent.digest, sizeBytes: sent.size, what: familiarName(name) })
+    }
+  }
+  return lacked
 }
 
 function baseNeeded(base: Digest, lacked: Lacked[]): MojaboxError {

@@ -71,8 +71,8 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   if (order.leftOut && !checks.some(({ status }) => status === 'fail')) {
     const packages = installDocker ? (deployment.packages?.blobs ?? []) : []
     const stored = [...deployment.keptBlobs, ...packages]
-    const docker = await heldLayers(facts.docker)
-    const had = { store, docker, readsZstd: !running || (await readsZstd()) }
+    const layers = await heldLayers(facts.docker)
+    const had = { store, docker: facts.docker, layers, readsZstd: !running || (await readsZstd()) }
     await refuseLacking(order.leftOut, bundle, { images: carried, architecture, stored }, had)
   }
   const steps = [

@@ -1,58 +1,72 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createZstdDecompress } from 'node:zlib'
+import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { digestOf } from '../../bundles/format/digest.ts'
 import { jsonBytes } from '../../bundles/format/json-bytes.ts'
 import { ANNOTATIONS, type Descriptor, Digest, MEDIA_TYPES, type OciManifest } from '../../bundles/format/manifest.ts'
 
-const ZSTD = /\+zstd$/
-
-export function hasZstdLayers({ layers }: OciManifest): boolean {
-  return layers.some(({ mediaType }) => ZSTD.test(mediaType))
+/** How an image's layer is handed out: as it is sent, or as the tar that it unpacks to. */
+export interface HandedOutLayer {
+  sent: Descriptor
+  /** The same descriptor where it is handed out as it is sent. */
+  handedOut: Descriptor
 }
 
-/** An image whose layers are handed out unpacked. */
-export interface PlainForm {
-  descriptor: Descriptor
-  bytes: Buffer
-  /** Of each layer that is sent compressed: that one, and the one it is handed out as. */
-  plain: { sent: Descriptor; handedOut: Descriptor }[]
+/** OCI's compressed layers, and Docker's. */
+const COMPRESSED = /[.+](gzip|zstd)$/
+
+export function isZstd({ mediaType }: Descriptor): boolean {
+  return mediaType.endsWith('+zstd')
+}
+
+/** A layer as the tar that it unpacks to. */
+export function plainLayer({ mediaType }: Descriptor, digest: Digest, size: number): Descriptor {
+  return { mediaType: mediaType.replace(COMPRESSED, ''), digest, size }
+}
+
+/** The same, as `bundle build` noted it on a layer that it compressed with zstd. */
+export function notedPlainLayer(sent: Descriptor): Descriptor {
+  const { annotations = {} } = sent
+  const digest = Digest.parse(annotations[ANNOTATIONS.uncompressedDigest])
+  return plainLayer(sent, digest, Number(annotations[ANNOTATIONS.uncompressedBytes]))
 }
 
 /**
- * An image for a runtime that reads no zstd (Docker before 23): its layers as the tars that they unpack to, as
- * `bundle build` noted them. The image's ID is the same, for in Docker's own store it is the configuration's digest.
+ * An image's manifest with its layers as they are handed out; undefined where that is the manifest as it is. The image's
+ * ID stays the same in Docker's own store, where it is the configuration's digest.
  */
-export function withPlainLayers(manifest: OciManifest): PlainForm {
-  const plain = manifest.layers
-    .filter(({ mediaType }) => ZSTD.test(mediaType))
-    .map((sent) => ({ sent, handedOut: plainOf(sent) }))
-  const layers = manifest.layers.map((layer) => plain.find(({ sent }) => sent === layer)?.handedOut ?? layer)
-  const bytes = jsonBytes({ ...manifest, layers })
-  return { descriptor: { mediaType: MEDIA_TYPES.manifest, digest: digestOf(bytes), size: bytes.length }, bytes, plain }
+export function manifestOf(
+  manifest: OciManifest,
+  layers: HandedOutLayer[],
+): { descriptor: Descriptor; bytes: Buffer } | undefined {
+  if (layers.every(({ sent, handedOut }) => sent === handedOut)) return undefined
+  const bytes = jsonBytes({ ...manifest, layers: layers.map(({ handedOut }) => handedOut) })
+  const mediaType = manifest.mediaType ?? MEDIA_TYPES.manifest
+  return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes }
 }
 
-function plainOf({ mediaType, annotations = {} }: Descriptor): Descriptor {
-  return {
-    mediaType: mediaType.replace(ZSTD, ''),
-    digest: Digest.parse(annotations[ANNOTATIONS.uncompressedDigest]),
-    size: Number(annotations[ANNOTATIONS.uncompressedBytes]),
+/** What a layer as it is sent unpacks to. */
+export async function* unpacked(packed: AsyncIterable<Buffer>, { mediaType }: Descriptor): AsyncGenerator<Buffer> {
+  if (!COMPRESSED.test(mediaType)) {
+    yield* packed
+    return
+  }
+  const unpack = mediaType.endsWith('zstd') ? createZstdDecompress() : createGunzip({ chunkSize: 256 * 1024 })
+  // Its failure is the reader's: the stream ends with it.
+  pipeline(Readable.from(packed, { objectMode: false }), unpack).catch(() => {})
+  try {
+    yield* unpack as AsyncIterable<Buffer>
+  } finally {
+    unpack.destroy()
   }
 }
 
-/** What a zstd stream unpacks to, from `offsetBytes` on: what is before is unpacked and dropped. */
-export async function* unpackedFrom(packed: AsyncIterable<Buffer>, offsetBytes: number): AsyncGenerator<Buffer> {
-  const unpack = createZstdDecompress()
-  // Its failure is the reader's: the stream ends with it.
-  pipeline(Readable.from(packed, { objectMode: false }), unpack).catch(() => {})
+/** The rest of a stream from a byte on: what is before is dropped. */
+export async function* from(stream: AsyncIterable<Buffer>, offsetBytes: number): AsyncGenerator<Buffer> {
   let at = 0
-  try {
-    for await (const chunk of unpack as AsyncIterable<Buffer>) {
-      const skip = Math.min(Math.max(offsetBytes - at, 0), chunk.length)
-      at += chunk.length
-      if (skip < chunk.length) yield chunk.subarray(skip)
-    }
-  } finally {
-    unpack.destroy()
+  for await (const chunk of stream) {
+    const skip = Math.min(Math.max(offsetBytes - at, 0), chunk.length)
+    at += chunk.length
+    if (skip < chunk.length) yield chunk.subarray(skip)
   }
 }

@@ -20,6 +20,7 @@ export interface BuildFlags {
   output: string
   lock?: string
   base?: string
+  patches: 'beside' | 'instead' | 'none'
   profile: string[]
   platform: string[]
   distribution: string[]
@@ -60,6 +61,7 @@ export async function buildFromSpec(specPath: string, flags: BuildFlags, io: Io)
       origins: originsOf(flags),
       lock,
       base,
+      patches: flags.patches,
       outputPath,
       lockPath: flags.lock === undefined ? `${outputPath}.lock.json` : undefined,
       cache: await openCache(cacheFolder(io.env)),
@@ -101,6 +103,7 @@ const STAGES: Record<BuildProgress['stage'], string> = {
   resolve: 'resolving names',
   fetch: 'fetching',
   list: 'listing packages',
+  patch: 'making patches',
   write: 'writing',
 }
 

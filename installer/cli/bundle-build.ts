@@ -24,6 +24,11 @@ export function addBundleBuildCommand(bundle: Command, io: Io): void {
     .requiredOption('-o, --output <file>', 'the bundle to write')
     .option('--lock <file>', 'build exactly what this lock says')
     .option('--base <file>', 'build a delta: leave out what this bundle has')
+    .addOption(
+      new Option('--patches <how>', 'of a delta: patches of layers that the base has an older version of')
+        .choices(['beside', 'instead', 'none'])
+        .default('beside', 'beside the layers'),
+    )
     .option('--profile <names>', 'carry the images of these profiles only (default: all)', collectNames, [])
     .option(
       '--platform <platforms>',

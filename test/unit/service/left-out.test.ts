@@ -23,7 +23,8 @@ interface Situation {
 
 /** The refusal of redis and mysql, each of a layer `base` and one named as the image; undefined when there is none. */
 async function refusal({ absent = ['base'], wanted = {}, docker = {}, store }: Situation) {
-  const had: Had = { store: store ?? (await temporaryStore()), docker: { ...NO_LAYERS, ...docker }, readsZstd: true }
+  const layers = { ...NO_LAYERS, ...docker }
+  const had: Had = { store: store ?? (await temporaryStore()), docker: null, layers, readsZstd: true }
   const all: Wanted = { images: [REDIS, MYSQL], architecture: 'amd64', stored: [], ...wanted }
   return refuseLacking({ base: BASE, blobs: absent.map((name) => digestOf(name)) }, bundle, all, had).then(
     () => undefined,
