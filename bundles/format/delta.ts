@@ -32,6 +32,16 @@ export function leftOutOf(
   return reachable.filter((blob) => mayBeLeftOut(blob) && !extents.has(blob.digest))
 }
 
+/** Of what a delta leaves out, the layers that it has a patch for: its base may lack them too. */
+export async function patchedOf(bundle: OpenBundle, leftOut: ReachableBlob[]): Promise<ReachableBlob[]> {
+  const patched = await patchedLayers(bundle.manifest, bundle)
+  return leftOut.filter(({ digest }) => patched.has(digest))
+}
+
+export function amountOf(blobs: ReachableBlob[]): { blobs: number; bytes: number } {
+  return { blobs: blobs.length, bytes: blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) }
+}
+
 /** The blobs that a delta leaves out, read from its manifests; none for a whole bundle. */
 export async function leftOutBlobs(bundle: OpenBundle): Promise<ReachableBlob[]> {
   if (bundle.manifest.base === undefined) return []

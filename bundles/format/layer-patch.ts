@@ -81,6 +81,7 @@ export async function readPatchHead(
 async function readIndex(packed: Buffer, indexBytes: number): Promise<PatchPart[]> {
   try {
     const bytes = await unpack(packed, { maxOutputLength: Math.max(indexBytes, 1) })
+    if (bytes.length !== indexBytes) throw new Error(`${bytes.length} bytes`)
     const entries = Index.parse(JSON.parse(bytes.toString('utf8')))
     return entries.map(([targetBytes, packedBytes, ranges]) => ({ targetBytes, packedBytes, ranges }))
   } catch (cause) {

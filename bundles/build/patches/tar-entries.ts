@@ -18,7 +18,7 @@ const LONG_PATH = 'NextFileHasLongPath'
 const EXTENDED = 'ExtendedHeader'
 const SAYS_OF_NEXT: string[] = [LONG_PATH, 'NextFileHasLongLinkpath', EXTENDED, 'OldExtendedHeader']
 
-/** The entries of a tar up to its end, or to where it is none any more. */
+/** The whole entries of a tar up to its end, or to where it is none any more. */
 export async function tarEntries(chunks: AsyncIterable<Buffer>): Promise<TarEntry[]> {
   const reader = new ByteReader(chunks)
   const entries: TarEntry[] = []
@@ -36,7 +36,7 @@ export async function tarEntries(chunks: AsyncIterable<Buffer>): Promise<TarEntr
       continue
     }
     const content = await digestOf(reader, sizeBytes)
-    await reader.take(padded - sizeBytes)
+    if (content === undefined || (await reader.take(padded - sizeBytes)).length < padded - sizeBytes) break
     entries.push({ path: said.path ?? header.path ?? '', startBytes, endBytes: at, content })
     startBytes = at
     said = {}
@@ -51,9 +51,14 @@ function saidBy(type: string, text: string): { path?: string; sizeBytes?: number
   return { ...(path !== undefined && { path }), ...(size !== undefined && { sizeBytes: Number(size) }) }
 }
 
-async function digestOf(reader: ByteReader, sizeBytes: number): Promise<string> {
+/** Undefined where the tar ends within. */
+async function digestOf(reader: ByteReader, sizeBytes: number): Promise<string | undefined> {
   if (sizeBytes === 0) return ''
   const hash = createHash('sha256')
-  for await (const piece of reader.pieces(sizeBytes)) hash.update(piece)
-  return hash.digest('base64')
+  let bytes = 0
+  for await (const piece of reader.pieces(sizeBytes)) {
+    hash.update(piece)
+    bytes += piece.length
+  }
+  return bytes === sizeBytes ? hash.digest('base64') : undefined
 }
