@@ -8,7 +8,7 @@ import type { WorkOrder } from '../contract/work-order.ts'
 import { familiarName } from '../runtimes/docker.ts'
 import type { HeldLayers } from '../runtimes/held-layers.ts'
 import { carriedImages } from '../store/image-content.ts'
-import { layerForms } from '../store/layer-forms.ts'
+import { layerForms, patchesOf } from '../store/layer-forms.ts'
 import { isIntact } from '../store/made-layers.ts'
 import type { Store } from '../store/store.ts'
 
@@ -41,7 +41,7 @@ const LISTED = 10
 
 /**
  * Before a delta is installed whose base is not at hand: that the node has what the delta leaves out and it needs.
- * @throws MojaboxError `base-needed`, kind bundle, naming the base and what is missing
+ * @throws MojaboxError `base-needed`, `older-needed`, kind bundle, naming what is missing and where it is
  */
 export async function refuseLacking(
   leftOut: NonNullable<WorkOrder['leftOut']>,
@@ -56,7 +56,9 @@ export async function refuseLacking(
   )
   const sizes = await Promise.all(candidates.map(({ digest }) => had.store.sizeOf(digest)))
   const lacked = candidates.filter(({ sizeBytes }, at) => sizes[at] !== sizeBytes)
-  if (lacked.length > 0) throw baseNeeded(leftOut.base, lacked)
+  if (lacked.length === 0) return
+  const patched = new Set((await patchesOf(bundle)).map(({ layer }) => layer))
+  throw lacked.some(({ digest }) => patched.has(digest)) ? olderNeeded(lacked) : baseNeeded(leftOut.base, lacked)
 }
 
 function storedBlobs({ stored }: Wanted): Lacked[] {
@@ -87,16 +89,33 @@ async function layersOfImages(
   return lacked
 }
 
-function baseNeeded(base: Digest, lacked: Lacked[]): MojaboxError {
+/** The base has not these layers but older ones, and they are not in Docker as it was given them. */
+function olderNeeded(lacked: Lacked[]): MojaboxError {
+  return new MojaboxError({
+    code: 'older-needed',
+    kind: 'bundle',
+    message: `the bundle has patches in the stead of layers, and this host lacks what ${blobsText(lacked)} would be made of`,
+    found: listText(lacked),
+    needed:
+      'the older images in Docker’s own store (overlay2), as they were pulled; in containerd’s no layer is made of another',
+    next: 'run the same command with the whole bundle, or with a delta that has the layers too (built without `--patches instead`)',
+  })
+}
+
+function listText(lacked: Lacked[]): string {
   const listed = lacked
     .slice(0, LISTED)
     .map(({ digest, sizeBytes, what }) => `${digest.slice(0, 19)}, ${bytesText(sizeBytes)} of ${what}`)
   const rest = lacked.length - listed.length
+  return `missing: ${listed.join('; ')}${rest > 0 ? `; and ${rest} more` : ''}`
+}
+
+function baseNeeded(base: Digest, lacked: Lacked[]): MojaboxError {
   return new MojaboxError({
     code: 'base-needed',
     kind: 'bundle',
     message: `the bundle is a delta, and this host lacks ${blobsText(lacked)} of what it leaves out`,
-    found: `missing: ${listed.join('; ')}${rest > 0 ? `; and ${rest} more` : ''}`,
+    found: listText(lacked),
     needed: `the delta's base: bundle ${base}`,
     next: 'run the same command with --base FILE (that bundle), or with the whole bundle: --bundle FILE',
   })

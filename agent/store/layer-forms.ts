@@ -51,7 +51,7 @@ export async function layerForms(bundle: NodeBundle, images: CarriedImage[], abo
 }
 
 /** The patches that a bundle carries. */
-async function patchesOf({ manifest, readBlob }: NodeBundle): Promise<LayerPatch[]> {
+export async function patchesOf({ manifest, readBlob }: NodeBundle): Promise<LayerPatch[]> {
   const artifact = manifest.artifacts.find(({ kind }) => kind === 'patches')
   if (artifact === undefined) return []
   return patchesIn(OciManifest.parse(JSON.parse((await readBlob(artifact.descriptor.digest)).toString())))

@@ -96,8 +96,7 @@ async function build(options: BuildOptions, context: BuildContext, tally: Tally)
   }
   const whole = digestOf(encodeBundleManifest({ ...facts, artifacts }))
   if (lock !== undefined && lock.bundle !== whole) throw lockDiffers(lock.bundle, whole)
-  tally.begin('patch')
-  const patches = base && options.patches !== 'none' ? await carryPatches(artifacts, base, context) : undefined
+  const patches = base && options.patches !== 'none' ? await patchesOf(artifacts, base, context, tally) : undefined
   const carried = patches === undefined ? listed : [...listed, patches]
   const own = {
     ...facts,
@@ -118,6 +117,11 @@ async function build(options: BuildOptions, context: BuildContext, tally: Tally)
   if (options.lockPath !== undefined) await writeLock(options.lockPath, written)
   const leftOut = { blobs: all.length - blobs.length, bytes: sizeOf(all) - sizeOf(blobs) }
   return { path: outputPath, sizeBytes: bundleBytes(indexJson, blobs), manifest, lock: written, leftOut }
+}
+
+function patchesOf(artifacts: Artifact[], base: OpenBundle, context: BuildContext, tally: Tally) {
+  tally.begin('patch')
+  return carryPatches(artifacts, base, context)
 }
 
 function sbomOf(

@@ -1,4 +1,4 @@
-import { MAX_REFERENCE_BYTES, type PatchPart } from '../../format/layer-patch.ts'
+import type { PatchPart } from '../../format/layer-patch.ts'
 import type { TarEntry } from './tar-entries.ts'
 
 /** A part of the new tar, and what of the older one it is likely to be like. */
@@ -6,9 +6,12 @@ export interface PlannedPart extends Omit<PatchPart, 'packedBytes'> {
   startBytes: number
 }
 
-/** Of the new tar in one part, and of the older one that it refers to: what a node holds at a time. */
-const PART_BYTES = 4 * 1024 * 1024
-const REFERENCE_BYTES = MAX_REFERENCE_BYTES / 2
+/**
+ * Of the new tar in one part, and of the older one that it refers to: what a node holds at a time. Measured: twice as much
+ * makes patches 2 to 7 % smaller, half as much no larger.
+ */
+const PART_BYTES = 2 * 1024 * 1024
+const REFERENCE_BYTES = 6 * 1024 * 1024
 /** Ranges closer than this are one. */
 const GAP_BYTES = 2048
 
