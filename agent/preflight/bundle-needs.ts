@@ -34,6 +34,8 @@ export interface BundleNeedsInput {
   dataBytes: number
   /** What the store still has to take in. */
   storeBytes: number
+  /** Of layers that Docker is handed as tars: it keeps each until it is unpacked. */
+  tarBytes: number
 }
 
 /**
@@ -51,6 +53,7 @@ export function bundleNeeds(input: BundleNeedsInput): DiskNeed[] {
   )
   const needs = [
     need(imagesPath, imageBytes, 'images', BYTES_PER_INODE),
+    need(rootDir, input.tarBytes, 'layers on their way', 1024 * 1024),
     need(rootDir, hubThere ? 0 : input.dataBytes, 'data', 1024 * 1024),
     need(NODE_PATHS.root, input.storeBytes, 'store', 1024 * 1024),
     need(PROGRAMS, packages?.unpackedBytes ?? 0, 'packages', BYTES_PER_INODE),

@@ -15,6 +15,7 @@ import { DISK_PATHS } from '../preflight/bundle-needs.ts'
 import { runChecks } from '../preflight/run-checks.ts'
 import { familiarName, listImages, readsZstd, splitReference } from '../runtimes/docker.ts'
 import { heldLayers } from '../runtimes/held-layers.ts'
+import { handedOutTarBytes, wantsWhole } from '../store/layer-forms.ts'
 import type { Store } from '../store/store.ts'
 import { refuseLacking } from './left-out.ts'
 import { refuseOlder } from './older-bundle.ts'
@@ -52,13 +53,19 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   const { carried, own } = splitImages(rendered, deployment, bundle)
   const running = facts.docker?.running === true
   refuseAbsent(own, await presentImages(own, running))
+  const present = await presentImages(carried, running)
+  const absent = carried.filter((name) => !present.includes(name))
+  // Asking for each image's layers takes a while: not where nothing is to come.
+  const layers = await heldLayers(absent.length > 0 || order.leftOut ? facts.docker : null)
+  const docker = { docker: facts.docker, held: layers, readsZstd: !running || (await readsZstd()) }
   const needs = requirementsOf(withoutPage(order), deployment, bundle, {
     facts,
     images: carried,
-    present: await presentImages(carried, running),
+    present,
     installDocker,
     installing,
     storeBytes: await lackedBytes(store, deployment),
+    tarBytes: await handedOutTarBytes(bundle, absent, architecture, { ...docker, wantsWhole: wantsWhole(order) }),
   })
   const page = {
     name: PAGE_PORT_NAME,
@@ -71,8 +78,7 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   if (order.leftOut && !checks.some(({ status }) => status === 'fail')) {
     const packages = installDocker ? (deployment.packages?.blobs ?? []) : []
     const stored = [...deployment.keptBlobs, ...packages]
-    const layers = await heldLayers(facts.docker)
-    const had = { store, docker: facts.docker, layers, readsZstd: !running || (await readsZstd()) }
+    const had = { store, docker: facts.docker, layers, readsZstd: docker.readsZstd }
     await refuseLacking(order.leftOut, bundle, { images: carried, architecture, stored }, had)
   }
   const steps = [

@@ -1,11 +1,13 @@
+import { MojaboxError } from '../../bundles/format/error.ts'
 import { diffIdsIn } from '../../bundles/format/image-config.ts'
 import { type LayerPatch, patchesIn } from '../../bundles/format/layer-patch.ts'
 import { Digest, OciManifest } from '../../bundles/format/manifest.ts'
 import type { DockerFacts } from '../contract/facts.ts'
 import type { NodeBundle } from '../contract/step.ts'
+import type { WorkOrder } from '../contract/work-order.ts'
 import { type DockerLayer, findDockerLayer, tarBytesOf } from '../runtimes/docker-layer.ts'
 import { type HeldLayers, layersAskedFor } from '../runtimes/held-layers.ts'
-import type { CarriedImage } from './image-content.ts'
+import { type CarriedImage, carriedImages } from './image-content.ts'
 import { type HandedOutLayer, isZstd, notedPlainLayer, plainLayer } from './plain-layers.ts'
 
 /** Out of what a layer is made on the node, in place of its own blob. */
@@ -48,6 +50,32 @@ export async function layerForms(bundle: NodeBundle, images: CarriedImage[], abo
   const forms = new Map<string, LayerForm[]>()
   for (const image of images) forms.set(image.name, await formsOf(bundle, image, patches, about))
   return forms
+}
+
+/** Blobs that the site keeps have to come as they are, where the desk has them. */
+export function wantsWhole({ settings, leftOut }: Pick<WorkOrder, 'settings' | 'leftOut'>): FormsFor['wantsWhole'] {
+  const absent = new Set(leftOut?.blobs)
+  return (layer) => settings.keepBlobs && !absent.has(layer)
+}
+
+/** Bytes of the layers of these images that Docker would be handed as tars; of images for other processors nothing. */
+export async function handedOutTarBytes(
+  bundle: NodeBundle,
+  names: string[],
+  architecture: string,
+  about: FormsFor,
+): Promise<number> {
+  if (about.held.stacks.length === 0 && about.readsZstd) return 0
+  const images = await carriedImages({ bundle }, names, architecture).catch((error: unknown) => {
+    if (error instanceof MojaboxError && error.facts.code === 'platform-not-in-bundle') return []
+    throw error
+  })
+  const tars = new Map<Digest, number>()
+  for (const layers of (await layerForms(bundle, images, about)).values()) {
+    for (const { sent, handedOut, asked } of layers)
+      if (asked && handedOut !== sent) tars.set(sent.digest, handedOut.size)
+  }
+  return [...tars.values()].reduce((sum, bytes) => sum + bytes, 0)
 }
 
 /** The patches that a bundle carries. */

@@ -2,7 +2,6 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import pLimit from 'p-limit'
 import { bytesText } from '../../../bundles/format/bytes-text.ts'
-import type { Digest } from '../../../bundles/format/manifest.ts'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
 import { collectDocker } from '../../facts/docker.ts'
 import { containersOf, dockerIsThere } from '../../runtimes/compose.ts'
@@ -18,7 +17,7 @@ import {
 } from '../../runtimes/docker.ts'
 import { heldLayers } from '../../runtimes/held-layers.ts'
 import { type CarriedImage, carriedImages, imageContent } from '../../store/image-content.ts'
-import { type LayerForms, layerForms } from '../../store/layer-forms.ts'
+import { type LayerForms, layerForms, wantsWhole } from '../../store/layer-forms.ts'
 import { serveMirror } from '../../store/mirror.ts'
 
 export interface ImagesParams {
@@ -133,15 +132,13 @@ async function isNameless(id: string, signal: AbortSignal): Promise<boolean> {
   return image?.tags.every((tag) => tag === '<none>:<none>') ?? false
 }
 
-/** Blobs that the site keeps have to come as they are, where the desk has them. */
 async function formsFor(context: StepContext, wanted: CarriedImage[]): Promise<LayerForms> {
   const { bundle, order, signal } = context
   if (bundle === undefined || wanted.length === 0) return new Map()
   const { facts: docker } = await collectDocker(context.run)
   const held = await heldLayers(docker, signal)
-  const absent = new Set(order.leftOut?.blobs)
-  const wantsWhole = (layer: Digest): boolean => order.settings.keepBlobs && !absent.has(layer)
-  return layerForms(bundle, wanted, { docker, held, readsZstd: await readsZstd(signal), wantsWhole })
+  const about = { docker, held, readsZstd: await readsZstd(signal), wantsWhole: wantsWhole(order) }
+  return layerForms(bundle, wanted, about)
 }
 
 /** Pulled under the mirror's name, given its own, and the mirror's taken away again. */

@@ -14,6 +14,7 @@ const NOW: HostNow = {
   installDocker: true,
   installing: false,
   storeBytes: 5_000,
+  tarBytes: 0,
 }
 
 async function needsOf(changes: Partial<HostNow> = {}, order: Partial<WorkOrder> = {}, shipped = shippedBundle()) {
