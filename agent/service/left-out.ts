@@ -58,7 +58,8 @@ export async function refuseLacking(
   const lacked = candidates.filter(({ sizeBytes }, at) => sizes[at] !== sizeBytes)
   if (lacked.length === 0) return
   const patched = new Set((await patchesOf(bundle)).map(({ layer }) => layer))
-  throw lacked.some(({ digest }) => patched.has(digest)) ? olderNeeded(lacked) : baseNeeded(leftOut.base, lacked)
+  const unmade = lacked.filter(({ digest }) => patched.has(digest))
+  throw unmade.length > 0 ? olderNeeded(unmade) : baseNeeded(leftOut.base, lacked)
 }
 
 function storedBlobs({ stored }: Wanted): Lacked[] {
