@@ -6,7 +6,9 @@ import type { Io } from './io.ts'
 const EXAMPLES = `
 A lock with every digest is written beside the bundle (FILE.lock.json); building again from it gives the same bundle,
 byte for byte. Downloads are kept in $MOJABOX_CACHE (~/.cache/mojabox) and go on where an earlier run stopped.
-A delta (--base) carries only what its base lacks; its lock is that of the whole bundle.
+A delta (--base) carries only what its base lacks; its lock is that of the whole bundle. Of layers that have changed it has
+patches too: a node makes such a layer of the older one in its Docker. --patches instead carries no layer that has a
+patch: the smallest file, for hosts that have the older images; others refuse it before anything changes.
 
 Examples:
   mojabox bundle build bundles/core-test-harness/bundle.yaml -o hub.tar
@@ -14,7 +16,8 @@ Examples:
   mojabox bundle build SPEC -o hub.tar --mirror docker.io=127.0.0.1:5000 --apt-mirror debian=http://mirror.lan/debian
   mojabox bundle build SPEC -o hub.tar --profile testing-toolkit --test-files ~/src/testing-toolkit-test-cases
   mojabox bundle build SPEC -o same.tar --lock hub.tar.lock.json
-  mojabox bundle build SPEC -o delta.tar --base old.tar`
+  mojabox bundle build SPEC -o delta.tar --base old.tar
+  mojabox bundle build SPEC -o delta.tar --base old.tar --patches instead`
 
 export function addBundleBuildCommand(bundle: Command, io: Io): void {
   bundle
