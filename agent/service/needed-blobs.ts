@@ -1,11 +1,9 @@
-import { z } from 'zod'
 import type { Digest } from '../../bundles/format/manifest.ts'
-import { parseJson } from '../../bundles/format/read-document.ts'
 import type { NodeBundle } from '../contract/step.ts'
 import { familiarName } from '../runtimes/docker.ts'
-import { type HeldLayers, layersAskedFor, type PulledLayer } from '../runtimes/held-layers.ts'
-import { type CarriedImage, carriedImages } from '../store/image-content.ts'
-import { withPlainLayers } from '../store/plain-layers.ts'
+import { carriedImages } from '../store/image-content.ts'
+import { type FormsFor, type LayerForm, type LayerOrigin, layerForms } from '../store/layer-forms.ts'
+import { isIntact } from '../store/made-layers.ts'
 import type { Store } from '../store/store.ts'
 
 /** What an install needs of a bundle. */
@@ -16,13 +14,8 @@ export interface Wanted {
   architecture: string
   /** Blobs that go into the store. */
   stored: { digest: Digest; sizeBytes: number }[]
-}
-
-/** What the node has. */
-export interface Had {
-  docker: HeldLayers
-  /** Docker takes zstd; else such layers are handed out unpacked. */
-  readsZstd: boolean
+  /** What the bundle lists and nobody can bring. */
+  absent?: ReadonlySet<Digest>
 }
 
 /** A blob that the node will take from elsewhere. */
@@ -33,11 +26,8 @@ export interface NeededBlob {
   what: string
 }
 
-/** Of an image's configuration. */
-const ImageConfig = z.object({ rootfs: z.object({ diff_ids: z.array(z.string()) }) })
-
 /** What an install will ask for of the bundle's blobs: those for the store, and the layers that Docker lacks. Each once. */
-export async function neededBlobs(bundle: NodeBundle, wanted: Wanted, had: Had): Promise<NeededBlob[]> {
+export async function neededBlobs(bundle: NodeBundle, wanted: Wanted, had: FormsFor): Promise<NeededBlob[]> {
   const all = [...storedBlobs(wanted), ...(await layersOfImages(bundle, wanted, had))]
   return all.filter(({ digest }, at) => all.findIndex((blob) => blob.digest === digest) === at)
 }
@@ -52,30 +42,35 @@ function storedBlobs({ stored }: Wanted): NeededBlob[] {
   return stored.map(({ digest, sizeBytes }) => ({ digest, sizeBytes, what: 'the packages' }))
 }
 
-/** The layers that Docker will ask for. */
-async function layersOfImages(bundle: NodeBundle, { images, architecture }: Wanted, had: Had): Promise<NeededBlob[]> {
+/** The layers that Docker will ask for; of those that are made of what it has, the patches. */
+async function layersOfImages(
+  bundle: NodeBundle,
+  { images, architecture, absent = new Set() }: Wanted,
+  had: FormsFor,
+): Promise<NeededBlob[]> {
   const carried = await carriedImages({ bundle }, images, architecture)
   // An image that is wholly there is not pulled, or nothing of it but its manifest.
-  const pulled = carried.filter(({ ids }) => !ids.some((id) => had.docker.imageIds.has(id)))
-  const found = pulled.map(async (image): Promise<NeededBlob[]> => {
-    const layers = await pulledLayers(bundle, image, had.readsZstd)
-    const what = familiarName(image.name)
-    return layersAskedFor(layers, had.docker).map(({ sent }) => ({ digest: sent.digest, sizeBytes: sent.size, what }))
-  })
-  return (await Promise.all(found)).flat()
+  const pulled = carried.filter(({ ids }) => !ids.some((id) => had.held.imageIds.has(id)))
+  const canMake = intactOnce()
+  const needed: NeededBlob[] = []
+  for (const [name, layers] of await layerForms(bundle, pulled, had)) {
+    for (const { sent, asked, origin } of layers) {
+      if (!asked) continue
+      // What can be had whole may turn out to be no good here; what cannot has to be looked at before.
+      const made = origin && (!absent.has(sent.digest) || (await canMake(origin))) ? origin : undefined
+      const from = made ? made.patch?.descriptor : sent
+      if (from) needed.push({ digest: from.digest, sizeBytes: from.size, what: familiarName(name) })
+    }
+  }
+  return needed
 }
 
-async function pulledLayers(
-  bundle: NodeBundle,
-  { manifest }: CarriedImage,
-  readsZstd: boolean,
-): Promise<PulledLayer[]> {
-  const config = ImageConfig.safeParse(parseJson(await bundle.readBlob(manifest.config.digest)))
-  const diffIds = config.data?.rootfs.diff_ids ?? []
-  const plain = readsZstd ? [] : withPlainLayers(manifest).plain
-  return manifest.layers.map((sent, at) => ({
-    sent,
-    askedFor: plain.find((layer) => layer.sent === sent)?.handedOut.digest ?? sent.digest,
-    diffId: diffIds[at] ?? '',
-  }))
+/** A layer that several images share is read once. */
+function intactOnce(): (origin: NonNullable<LayerForm['origin']>) => Promise<boolean> {
+  const known = new Map<Digest, Promise<boolean>>()
+  return (origin: LayerOrigin) => {
+    const found = known.get(origin.heldDiffId) ?? isIntact(origin)
+    known.set(origin.heldDiffId, found)
+    return found
+  }
 }

@@ -13,16 +13,17 @@ import type { Journal } from '../engine/journal.ts'
 import { collectFacts } from '../facts/collect.ts'
 import { DISK_PATHS } from '../preflight/bundle-needs.ts'
 import { runChecks } from '../preflight/run-checks.ts'
-import { familiarName, listImages, readsZstd, splitReference } from '../runtimes/docker.ts'
+import { familiarName, listImages, splitReference } from '../runtimes/docker.ts'
 import { heldLayers } from '../runtimes/held-layers.ts'
 import { carriedImages } from '../store/image-content.ts'
+import { handedOutTarBytes, wantsWhole } from '../store/layer-forms.ts'
 import type { Store } from '../store/store.ts'
 import { refuseLacking } from './left-out.ts'
 import { type NeededBlob, neededBlobs } from './needed-blobs.ts'
 import { refuseOlder } from './older-bundle.ts'
 import { signersOfBundle } from './signed-bundle.ts'
-import { spoolsLayers } from './spooled-layers.ts'
 import { readNodeState } from './status.ts'
+import { willReadZstd } from './will-read-zstd.ts'
 
 interface Situation {
   order: WorkOrder
@@ -58,7 +59,12 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   const running = facts.docker?.running === true
   refuseAbsent(own, await presentImages(own, running))
   const present = await presentImages(carried, running)
-  const lent = order.seeding ? await layersBytes(bundle, { images: carried, present, architecture }) : 0
+  const absent = carried.filter((name) => !present.includes(name))
+  // Asking for each image's layers takes a while: not where nothing is to come.
+  const held = await heldLayers(absent.length > 0 || order.leftOut || order.seeding ? facts.docker : null)
+  const readsZstd = await willReadZstd(facts.docker, installDocker ? deployment.packages : undefined, bundle)
+  const forms = { docker: facts.docker, held, readsZstd, wantsWhole: wantsWhole(order) }
+  const lent = order.seeding ? await layersBytes(bundle, absent, architecture) : 0
   const needs = requirementsOf(withoutPage(order), deployment, bundle, {
     facts,
     images: carried,
@@ -66,7 +72,7 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
     installDocker,
     installing,
     storeBytes: (await lackedBytes(store, deployment)) + lent,
-    spoolsLayers: await spoolsLayers(facts, installDocker ? deployment.packages : undefined, bundle, carried),
+    tarBytes: await handedOutTarBytes(bundle, absent, architecture, forms),
   })
   const page = {
     name: PAGE_PORT_NAME,
@@ -80,9 +86,9 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   if ((order.leftOut || order.seeding) && !checks.some(({ status }) => status === 'fail')) {
     const packages = installDocker ? (deployment.packages?.blobs ?? []) : []
     const stored = [...deployment.keptBlobs, ...packages]
-    const had = { docker: await heldLayers(facts.docker), readsZstd: !running || (await readsZstd()) }
-    needed = await neededBlobs(bundle, { images: carried, architecture, stored }, had)
-    if (order.leftOut) await refuseLacking(order.leftOut, needed, store)
+    const wanted = { images: carried, architecture, stored, absent: new Set(order.leftOut?.blobs) }
+    needed = await neededBlobs(bundle, wanted, forms)
+    if (order.leftOut) await refuseLacking(order.leftOut, bundle, needed, store)
   }
   const steps = [
     ...planHub(order, deployment, rendered, { architecture, distribution, installDocker, carriedImages: carried }),
@@ -131,11 +137,7 @@ async function presentImages(names: string[], running: boolean): Promise<string[
 }
 
 /** Of the images that will be brought, as they travel: so they lie in the store until no other host wants them. */
-async function layersBytes(
-  bundle: NodeBundle,
-  { images, present, architecture }: { images: string[]; present: string[]; architecture: string },
-): Promise<number> {
-  const brought = images.filter((name) => !present.includes(name))
+async function layersBytes(bundle: NodeBundle, brought: string[], architecture: string): Promise<number> {
   // Of a bundle for other processors a check tells.
   const carried = await carriedImages({ bundle }, brought, architecture).catch(() => [])
   const sizes = new Map(carried.flatMap(({ blobs }) => blobs.map(({ digest, size }) => [digest, size])))

@@ -1,5 +1,7 @@
 import pLimit from 'p-limit'
+import { bytesText } from '../../../bundles/format/bytes-text.ts'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
+import { collectDocker } from '../../facts/docker.ts'
 import { containersOf, dockerIsThere } from '../../runtimes/compose.ts'
 import {
   type DockerImage,
@@ -11,7 +13,9 @@ import {
   splitReference,
   tagImage,
 } from '../../runtimes/docker.ts'
+import { heldLayers } from '../../runtimes/held-layers.ts'
 import { type CarriedImage, carriedImages, imageContent } from '../../store/image-content.ts'
+import { type LayerForms, layerForms, wantsWhole } from '../../store/layer-forms.ts'
 import { serveMirror } from '../../store/mirror.ts'
 
 export interface ImagesParams {
@@ -41,7 +45,7 @@ export const images: StepHandler<ImagesParams> = {
     await context.store.prepare()
     await removeMirrorNames(params)
     const wanted = await missing(context, params)
-    const content = imageContent(context, wanted, { readsZstd: await readsZstd(context.signal) })
+    const content = imageContent(context, wanted, await formsFor(context, wanted))
     const mirror = await serveMirror(content)
     const startBytes = context.arrivals.fetchedBytes
     context.arrivals.onBytes = () =>
@@ -57,6 +61,11 @@ export const images: StepHandler<ImagesParams> = {
       context.arrivals.onBytes = () => {}
       await mirror.close()
       await content.settle()
+    }
+    const { layers, insteadOfBytes, patchBytes } = content.made
+    if (layers > 0) {
+      const spared = bytesText(insteadOfBytes - patchBytes)
+      context.note(`${layers} layers were made of what Docker has: ${spared} less to send`)
     }
     if (!context.order.settings.keepBlobs) await context.arrivals.clear()
   },
@@ -118,6 +127,15 @@ async function removeMirrorNames(params: ImagesParams): Promise<void> {
 async function isNameless(id: string, signal: AbortSignal): Promise<boolean> {
   const image = (await listImages(signal)).find((there) => there.id === id)
   return image?.tags.every((tag) => tag === '<none>:<none>') ?? false
+}
+
+async function formsFor(context: StepContext, wanted: CarriedImage[]): Promise<LayerForms> {
+  const { bundle, order, signal } = context
+  if (bundle === undefined || wanted.length === 0) return new Map()
+  const { facts: docker } = await collectDocker(context.run)
+  const held = await heldLayers(docker, signal)
+  const about = { docker, held, readsZstd: await readsZstd(signal), wantsWhole: wantsWhole(order) }
+  return layerForms(bundle, wanted, about)
 }
 
 /** Pulled under the mirror's name, given its own, and the mirror's taken away again. */

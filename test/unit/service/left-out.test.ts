@@ -24,10 +24,11 @@ interface Situation {
 
 /** The refusal of redis and mysql, each of a layer `base` and one named as the image; undefined when there is none. */
 async function refusal({ absent = ['base'], wanted = {}, docker = {}, store }: Situation) {
-  const had = { docker: { ...NO_LAYERS, ...docker }, readsZstd: true }
-  const all: Wanted = { images: [REDIS, MYSQL], architecture: 'amd64', stored: [], ...wanted }
+  const had = { docker: null, held: { ...NO_LAYERS, ...docker }, readsZstd: true, wantsWhole: () => false }
   const leftOut = { base: BASE, blobs: absent.map((name) => digestOf(name)) }
-  return refuseLacking(leftOut, await neededBlobs(bundle, all, had), store ?? (await temporaryStore())).then(
+  const lacking = new Set(leftOut.blobs)
+  const all: Wanted = { images: [REDIS, MYSQL], architecture: 'amd64', stored: [], absent: lacking, ...wanted }
+  return refuseLacking(leftOut, bundle, await neededBlobs(bundle, all, had), store ?? (await temporaryStore())).then(
     () => undefined,
     (error) => error.facts,
   )

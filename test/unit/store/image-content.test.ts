@@ -5,8 +5,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { zstdCompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { NodeBundle, StepContext } from '../../../agent/contract/step.ts'
+import { NO_LAYERS } from '../../../agent/runtimes/held-layers.ts'
 import { Arrivals } from '../../../agent/store/arrivals.ts'
-import { carriedImages, imageContent } from '../../../agent/store/image-content.ts'
+import { type CarriedImage, carriedImages, imageContent } from '../../../agent/store/image-content.ts'
+import { type LayerForms, layerForms } from '../../../agent/store/layer-forms.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import { ANNOTATIONS, type Artifact, type Digest, MEDIA_TYPES, OciManifest } from '../../../bundles/format/manifest.ts'
 import { orderOf } from '../service/orders.ts'
@@ -112,6 +114,12 @@ async function contentOfZstd(tar: Buffer, packed: Buffer = zstdCompressSync(tar)
   return { desk, context, images, content: imageContent(context, images) }
 }
 
+/** For a Docker that reads no zstd, and has nothing yet. */
+function formsForOld({ bundle }: StepContext, images: CarriedImage[]): Promise<LayerForms> {
+  const about = { docker: null, held: NO_LAYERS, readsZstd: false, wantsWhole: () => false }
+  return layerForms(bundle as NodeBundle, images, about)
+}
+
 type Content = Awaited<ReturnType<typeof contentOf>>['content']
 
 async function served(content: Content, digest: Digest, offset = 0): Promise<string> {
@@ -139,7 +147,7 @@ describe('imageContent', () => {
   it('hands a layer that is sent as zstd to a runtime that reads none as the tar it unpacks to', async () => {
     const tar = randomBytes(300_000)
     const { content, context, images, desk } = await contentOfZstd(tar)
-    const old = imageContent(context, images, { readsZstd: false })
+    const old = imageContent(context, images, await formsForOld(context, images))
     const offered = await old.manifest('docker.io/a/packed:1')
     const manifest = OciManifest.parse(JSON.parse(String(offered?.bytes)))
     expect(digestOf(offered?.bytes ?? '')).toBe(offered?.descriptor.digest)
@@ -165,7 +173,7 @@ describe('imageContent', () => {
   it('tells a reader of the tar when what is sent is damaged, rather than ending early', async () => {
     const { context, images } = await contentOfZstd(randomBytes(300_000), Buffer.from('not zstd at all'))
     const [layer] = images[0]?.manifest.layers ?? []
-    const old = imageContent(context, images, { readsZstd: false })
+    const old = imageContent(context, images, await formsForOld(context, images))
     const blob = await old.blob(layer?.annotations?.[ANNOTATIONS.uncompressedDigest] as Digest)
     const read = async () => {
       for await (const _ of blob?.read(0) ?? []);
@@ -180,7 +188,7 @@ describe('imageContent', () => {
   ])('hands not a byte more out of what unpacks to %s than it says, and ends the delivery', async (_what, bytes) => {
     const { context, images } = await contentOfZstd(randomBytes(300_000), zstdCompressSync(Buffer.alloc(bytes)))
     const [layer] = images[0]?.manifest.layers ?? []
-    const old = imageContent(context, images, { readsZstd: false })
+    const old = imageContent(context, images, await formsForOld(context, images))
     const blob = await old.blob(layer?.annotations?.[ANNOTATIONS.uncompressedDigest] as Digest)
     let given = 0
     const read = async () => {
