@@ -202,6 +202,15 @@ describe('patches of a delta', () => {
     expect(instead.delta.leftOut.blobs).toBe(beside.delta.leftOut.blobs + 1)
   })
 
+  it('are all that the desk has of a layer in whose stead they are, with the base at hand too', async () => {
+    const { bundle, delta, old, listed } = await oldAndPatched('instead')
+    const absent = listed.map(({ layer }) => layer)
+    expect((await leftOutAtDesk(bundle))?.blobs).toHaveLength(2)
+    const together = withBase(await openBundle(delta.path), await openBundle(old.path))
+    expect(await leftOutAtDesk(together)).toMatchObject({ blobs: absent })
+    await together.close()
+  })
+
   it('are no part of what the delta stands for: its lock, and what differs from the base', async () => {
     const { base, bundle, delta, folder } = await oldAndPatched('instead')
     const whole = await build([LAYERS.shared, PATCHED.next], 'whole.tar', { lock: delta.lock })
