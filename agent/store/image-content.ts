@@ -142,8 +142,8 @@ export function imageContent(context: StepContext, images: CarriedImage[], { rea
     async settle() {
       if (!keepBlobs) return
       // The runtime has an image a moment before its last answer is accounted for here.
-      const until = Date.now() + ACCOUNTING_LIMIT_MS
-      while ([...readers.values()].some((count) => count > 0) && Date.now() < until) await delay(10)
+      const until = performance.now() + ACCOUNTING_LIMIT_MS
+      while ([...readers.values()].some((count) => count > 0) && performance.now() < until) await delay(10)
       for (const digest of served) await context.arrivals.keep(digest, blobs.get(digest) ?? 0)
     },
   }

@@ -133,7 +133,7 @@ function aptOptions(folder: string): string[] {
  * still be at work (a fresh cloud host upgrades itself at boot): dpkg then says that it is locked, and is asked again.
  */
 async function mendHalfInstalled(context: StepContext): Promise<void> {
-  const until = Date.now() + LOCK_WAIT_MS
+  const until = performance.now() + LOCK_WAIT_MS
   for (;;) {
     const { stdout } = await context.run(['dpkg', '--audit'])
     if (stdout.trim() === '') return
@@ -144,7 +144,7 @@ async function mendHalfInstalled(context: StepContext): Promise<void> {
       env: { DEBIAN_FRONTEND: 'noninteractive' },
     })
     // What it could not finish, apt will name.
-    if (code !== 2 || !/lock/.test(stderr) || Date.now() > until) return
+    if (code !== 2 || !/lock/.test(stderr) || performance.now() > until) return
     await delay(LOCK_LOOK_MS, undefined, { signal: context.signal })
   }
 }
