@@ -122,7 +122,10 @@ export function imageContent(context: StepContext, images: CarriedImage[], { rea
       const sizeBytes = blobs.get(digest)
       if (sizeBytes === undefined) return undefined
       if ((await context.store.sizeOf(digest)) === sizeBytes) {
-        return { sizeBytes, read: (offset) => context.store.read(digest, offset) }
+        // Who asks for the rest of a blob checks it whole by itself.
+        const kept = (offset: number) =>
+          offset > 0 ? context.store.read(digest, offset) : context.store.readChecked(digest)
+        return { sizeBytes, read: (offset) => watched(kept(offset)) }
       }
       const arrival = context.arrivals.get(digest, sizeBytes)
       arrival.done.catch((error) => failure.abort(error))
