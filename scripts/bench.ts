@@ -1,6 +1,6 @@
 /**
  * `npm run bench` measures mojabox and prints `{"figures": [...]}` on stdout; progress goes to stderr. `npm run bench
- * GROUP` runs one group (`start`, `install`, `delivery`, `harness`). Figures are worth something on a quiet machine; those that
+ * GROUP` runs one group (`start`, `install`, `delivery`, `seeding`, `harness`). Figures are worth something on a quiet machine; those that
  * compare are ratios of two measurements of the same run.
  */
 import { spawn } from 'node:child_process'
@@ -13,13 +13,15 @@ import { delivery } from './bench/delivery.ts'
 import { harness } from './bench/harness.ts'
 import { install } from './bench/install.ts'
 import type { Bench, Group } from './bench/measure/bench.ts'
+import { copySigned } from './bench/measure/copy-signed.ts'
 import type { Figure } from './bench/measure/figure.ts'
 import { loadText } from './bench/measure/meters.ts'
 import { removeLeftNodes } from './bench/measure/node.ts'
+import { seeding } from './bench/seeding.ts'
 import { start } from './bench/start.ts'
 import { BUNDLE, EXECUTABLE } from './lab/artifacts.ts'
 
-const GROUPS: Record<string, Group> = { start, install, delivery, harness }
+const GROUPS: Record<string, Group> = { start, install, delivery, seeding, harness }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
@@ -55,7 +57,7 @@ async function benchOf(folder: string, needsLab: boolean): Promise<Bench> {
   const executable = join(folder, 'mojabox')
   const bundle = join(folder, 'bundle.tar')
   await copyFile(EXECUTABLE, executable)
-  if (needsLab) await copyFile(BUNDLE, bundle)
+  if (needsLab) await copySigned(BUNDLE, bundle)
   return { executable, bundle, folder, key: await createKeyPair(folder), say }
 }
 

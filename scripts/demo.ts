@@ -12,7 +12,7 @@ import { countEgress, egressPackets } from '../test/lab/egress.ts'
 import { listNodes, removeNode, startNode } from '../test/lab/nodes.ts'
 import { setUpLab } from '../test/lab/set-up.ts'
 import { createKeyPair } from '../test/lab/ssh-keys.ts'
-import { BUNDLE, buildBundle, buildExecutables, EXECUTABLE, foreground } from './lab/artifacts.ts'
+import { BUNDLE, buildBundle, buildExecutables, EXECUTABLE, foreground, TRUSTED_KEY } from './lab/artifacts.ts'
 import { stages } from './lab/stages.ts'
 
 const NODE = 'demo'
@@ -35,6 +35,8 @@ async function main(): Promise<void> {
     key.privateKeyPath,
     '--bundle',
     BUNDLE,
+    '--trust',
+    TRUSTED_KEY,
     '--profile',
     'payments',
     '--accept-new-host-keys',

@@ -25,10 +25,12 @@ export const WorkOrder = z.strictObject({
   leftOut: z.strictObject({ base: Digest, blobs: z.array(Digest) }).optional(),
   /** Signatures of the bundle, and the public keys (PEM) of which one must have signed it. */
   signature: z.strictObject({ envelope: Envelope, keys: z.array(z.string()) }).optional(),
-  /** The person goes on without such a signature, where keys are named. */
+  /** The site goes on without such a signature. */
   unsignedAllowed: z.boolean().default(false),
   /** An older bundle than the one installed will do. */
   downgradeAllowed: z.boolean().default(false),
+  /** The node passes blobs on to the run's other hosts, and takes them from there; the address by which it is reached. */
+  seeding: z.strictObject({ address: z.string() }).optional(),
   settings: Settings,
   /** Laid over the deployment's Compose file, in this order. */
   composeOverrides: z.array(ComposeOverride).default([]),

@@ -15,10 +15,13 @@ import { DISK_PATHS } from '../preflight/bundle-needs.ts'
 import { runChecks } from '../preflight/run-checks.ts'
 import { familiarName, listImages, readsZstd, splitReference } from '../runtimes/docker.ts'
 import { heldLayers } from '../runtimes/held-layers.ts'
+import { carriedImages } from '../store/image-content.ts'
 import type { Store } from '../store/store.ts'
 import { refuseLacking } from './left-out.ts'
+import { type NeededBlob, neededBlobs } from './needed-blobs.ts'
 import { refuseOlder } from './older-bundle.ts'
 import { signersOfBundle } from './signed-bundle.ts'
+import { spoolsLayers } from './spooled-layers.ts'
 import { readNodeState } from './status.ts'
 
 interface Situation {
@@ -39,6 +42,8 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   /** IDs of the trusted keys that signed the bundle. */
   signedBy: string[]
   rendered: Rendered
+  /** What it will take of the bundle's blobs, or has in the store already; empty where nobody has to know. */
+  needed: NeededBlob[]
 }> {
   const signedBy = signersOfBundle(order)
   refuseOlder(await readNodeState(), bundle.manifest, order)
@@ -52,13 +57,16 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   const { carried, own } = splitImages(rendered, deployment, bundle)
   const running = facts.docker?.running === true
   refuseAbsent(own, await presentImages(own, running))
+  const present = await presentImages(carried, running)
+  const lent = order.seeding ? await layersBytes(bundle, { images: carried, present, architecture }) : 0
   const needs = requirementsOf(withoutPage(order), deployment, bundle, {
     facts,
     images: carried,
-    present: await presentImages(carried, running),
+    present,
     installDocker,
     installing,
-    storeBytes: await lackedBytes(store, deployment),
+    storeBytes: (await lackedBytes(store, deployment)) + lent,
+    spoolsLayers: await spoolsLayers(facts, installDocker ? deployment.packages : undefined, bundle, carried),
   })
   const page = {
     name: PAGE_PORT_NAME,
@@ -68,19 +76,20 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   }
   const checks = runChecks(facts, { ...needs, ports: [...needs.ports, page] }, order.skipChecks)
   // A host that fails a check is refused for that.
-  if (order.leftOut && !checks.some(({ status }) => status === 'fail')) {
+  let needed: NeededBlob[] = []
+  if ((order.leftOut || order.seeding) && !checks.some(({ status }) => status === 'fail')) {
     const packages = installDocker ? (deployment.packages?.blobs ?? []) : []
     const stored = [...deployment.keptBlobs, ...packages]
-    const docker = await heldLayers(facts.docker)
-    const had = { store, docker, readsZstd: !running || (await readsZstd()) }
-    await refuseLacking(order.leftOut, bundle, { images: carried, architecture, stored }, had)
+    const had = { docker: await heldLayers(facts.docker), readsZstd: !running || (await readsZstd()) }
+    needed = await neededBlobs(bundle, { images: carried, architecture, stored }, had)
+    if (order.leftOut) await refuseLacking(order.leftOut, needed, store)
   }
   const steps = [
     ...planHub(order, deployment, rendered, { architecture, distribution, installDocker, carriedImages: carried }),
     ...planAgent(order, bundle.manifest, validationKeys(deployment.profile).values()),
   ]
   const settled = journal.applied().some(({ step, kept }) => step.id === 'agent' && !kept)
-  return { checks, steps, settled, rendered, signedBy }
+  return { checks, steps, settled, rendered, signedBy, needed }
 }
 
 /** The images that the bundle has to bring, and those of the site's own, which must be there. */
@@ -119,6 +128,18 @@ async function presentImages(names: string[], running: boolean): Promise<string[
     const { repository, tag } = splitReference(name)
     return tags.has(familiarName(`${repository}:${tag}`))
   })
+}
+
+/** Of the images that will be brought, as they travel: so they lie in the store until no other host wants them. */
+async function layersBytes(
+  bundle: NodeBundle,
+  { images, present, architecture }: { images: string[]; present: string[]; architecture: string },
+): Promise<number> {
+  const brought = images.filter((name) => !present.includes(name))
+  // Of a bundle for other processors a check tells.
+  const carried = await carriedImages({ bundle }, brought, architecture).catch(() => [])
+  const sizes = new Map(carried.flatMap(({ blobs }) => blobs.map(({ digest, size }) => [digest, size])))
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0)
 }
 
 async function lackedBytes(store: Store, { keptBlobs, packages }: LoadedDeployment): Promise<number> {

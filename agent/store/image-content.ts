@@ -3,7 +3,8 @@ import { MojaboxError } from '../../bundles/format/error.ts'
 import { type Descriptor, type Digest, MEDIA_TYPES, type OciManifest } from '../../bundles/format/manifest.ts'
 import { indexFrom, manifestFrom } from '../../bundles/format/read-document.ts'
 import type { StepContext } from '../contract/step.ts'
-import type { MirrorBlob, MirrorContent } from './mirror.ts'
+import type { MirrorBlob } from './answer-blob.ts'
+import type { MirrorContent } from './mirror.ts'
 import { hasZstdLayers, type PlainForm, unpackedFrom, withPlainLayers } from './plain-layers.ts'
 
 /** An image of the bundle, resolved for one architecture. */

@@ -23,13 +23,17 @@ export class Store implements BlobSource {
     return join(this.root, 'blobs', 'sha256', digest.slice('sha256:'.length))
   }
 
+  get ingestFolder(): string {
+    return join(this.root, 'ingest')
+  }
+
   ingestPath(digest: Digest): string {
-    return join(this.root, 'ingest', digest.slice('sha256:'.length))
+    return join(this.ingestFolder, digest.slice('sha256:'.length))
   }
 
   async prepare(): Promise<void> {
     await mkdir(join(this.root, 'blobs', 'sha256'), { recursive: true })
-    await mkdir(join(this.root, 'ingest'), { recursive: true })
+    await mkdir(this.ingestFolder, { recursive: true })
     await writeFile(join(this.root, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
   }
 

@@ -65,40 +65,37 @@ function invalid(path: string, found: string, cause?: unknown): MojaboxError {
 
 /**
  * Checks that somebody who is trusted signed this very bundle.
+ * @param flag by which the person names a key
  * @returns the IDs of the trusted keys whose signatures hold, at least one
- * @throws MojaboxError kind bundle: `bundle-unsigned`, `signature-of-another`, `signer-unknown`
+ * @throws MojaboxError kind bundle: `bundle-unsigned`, `signature-of-another`, `signature-wrong`, `signer-unknown`
  */
 export function requireSignature(
   envelope: Envelope | undefined,
   manifest: Pick<BundleManifest, 'digest'>,
   trusted: readonly KeyObject[],
+  flag: '--trust' | '--key' = '--trust',
 ): string[] {
-  const needed = `a signature by ${trusted.map(keyIdOf).join(' or ') || 'a trusted key'}`
+  const needed = `a signature by ${trusted.map(keyIdOf).join(' or ') || 'a key that is trusted'}`
+  const without = flag === '--trust' ? '; to go on without: --allow-unsigned' : ''
+  const copy = `copy BUNDLE.sig beside the bundle from where it comes from, or have it signed: mojabox bundle sign${without}`
+  const name = `get the public key from who made it, and name that: ${flag} FILE${without}`
+  const refused = (code: string, message: string, found: string, next: string, wanted = needed) =>
+    new MojaboxError({ code, kind: 'bundle', message, found, needed: wanted, next })
   if (!envelope || envelope.signatures.length === 0) {
-    throw refused('bundle-unsigned', 'the bundle is not signed', 'no signature', needed, NEXT_COPY)
+    throw refused('bundle-unsigned', 'the bundle is not signed', 'no signature', copy)
   }
-  const statement = Statement.safeParse(parsedPayload(envelope))
-  const about = statement.data?.bundle
+  const about = Statement.safeParse(parsedPayload(envelope)).data?.bundle
   if (envelope.payloadType !== PAYLOAD_TYPE || about !== manifest.digest) {
     const found = about ? `signatures of ${about}` : 'signatures of something else'
-    throw refused('signature-of-another', 'the signatures are not of this bundle', found, manifest.digest, NEXT_COPY)
+    throw refused('signature-of-another', 'the signatures are not of this bundle', found, copy, manifest.digest)
   }
   const holding = signersOf(envelope, trusted).map(keyIdOf)
   if (holding.length > 0) return holding
   const theirs = envelope.signatures.map(({ keyid }) => keyid)
   const forged = theirs.some((keyid) => trusted.some((key) => keyIdOf(key) === keyid))
-  if (forged)
-    throw refused('signature-wrong', 'a signature of the bundle does not hold', theirs.join(', '), needed, NEXT_COPY)
-  throw refused(
-    'signer-unknown',
-    'nobody who is trusted signed the bundle',
-    `signed by ${theirs.join(', ')}`,
-    needed,
-    'ask who made it for the public key, and name that: --key FILE',
-  )
+  if (forged) throw refused('signature-wrong', 'a signature of the bundle does not hold', theirs.join(', '), copy)
+  throw refused('signer-unknown', 'nobody who is trusted signed the bundle', `signed by ${theirs.join(', ')}`, name)
 }
-
-const NEXT_COPY = 'copy BUNDLE.sig beside the bundle from where it comes from, or have it signed: mojabox bundle sign'
 
 /** @throws MojaboxError `key-invalid`, kind usage */
 export async function readSigningKey(path: string): Promise<KeyObject> {
@@ -136,8 +133,4 @@ function parsedPayload({ payload }: Envelope): unknown {
   } catch {
     return undefined
   }
-}
-
-function refused(code: string, message: string, found: string, needed: string, next: string): MojaboxError {
-  return new MojaboxError({ code, kind: 'bundle', message, found, needed, next })
 }

@@ -10,7 +10,9 @@ import { selectDistributions, selectPlatforms, selectProfiles } from '../../bund
 import type { Origins } from '../../bundles/build/source.ts'
 import { loadSpec } from '../../bundles/build/spec.ts'
 import { bytesText } from '../../bundles/format/bytes-text.ts'
+import { keyIdOf } from '../../bundles/format/dsse.ts'
 import { openBundle } from '../../bundles/format/open.ts'
+import { readSigningKey, signBundle } from '../../bundles/format/signature.ts'
 import type { Io } from '../cli/io.ts'
 import { interruption } from '../fleet/interruption.ts'
 import { createProgress } from '../render/progress.ts'
@@ -20,6 +22,7 @@ export interface BuildFlags {
   output: string
   lock?: string
   base?: string
+  key?: string
   profile: string[]
   platform: string[]
   distribution: string[]
@@ -48,6 +51,7 @@ export async function buildFromSpec(specPath: string, flags: BuildFlags, io: Io)
     layers: flags.compression,
     distributions: flags.packages ? selectDistributions(loaded.spec, flags.distribution) : [],
   }
+  const key = flags.key === undefined ? undefined : await readSigningKey(flags.key)
   const lock = flags.lock === undefined ? undefined : await readLock(flags.lock)
   const base = flags.base === undefined ? undefined : await openBundle(resolve(flags.base))
   const progress = createProgress(io, STAGES.resolve)
@@ -75,17 +79,27 @@ export async function buildFromSpec(specPath: string, flags: BuildFlags, io: Io)
     })
     progress.done()
     const { sizeBytes, manifest, leftOut } = result
+    if (key) await signBundle(outputPath, manifest, key)
+    const signedBy = key && keyIdOf(key)
     const seconds = Math.round((performance.now() - startedAt) / 100) / 10
     const artifacts = manifest.artifacts.length
     if (flags.json) {
       const { digest, base } = manifest
-      const told = { path: outputPath, digest, bytes: sizeBytes, artifacts, seconds, ...(base && { base, leftOut }) }
+      const told = {
+        path: outputPath,
+        digest,
+        bytes: sizeBytes,
+        artifacts,
+        seconds,
+        ...(base && { base, leftOut }),
+        signedBy,
+      }
       io.stdout(`${JSON.stringify(told, undefined, 2)}\n`)
     } else {
       const of =
         manifest.base && `a delta of ${manifest.base}: left out ${bytesText(leftOut.bytes)}, ${leftOut.blobs} blobs\n`
       io.stdout(
-        `${flags.output}: ${bytesText(sizeBytes)}, ${artifacts} artifacts, in ${seconds} s\ndigest ${manifest.digest}\n${of ?? ''}`,
+        `${flags.output}: ${bytesText(sizeBytes)}, ${artifacts} artifacts, in ${seconds} s\ndigest ${manifest.digest}\n${signedBy ? `signed by ${signedBy}\n` : ''}${of ?? ''}`,
       )
     }
   } catch (error) {

@@ -58,7 +58,7 @@ export async function verifyFile(path: string, { json, base, key }: VerifyFlags,
   const seconds = Math.round((performance.now() - startedAt) / 100) / 10
   const { digest } = manifest
   const envelope = await readEnvelope(path)
-  const signedBy = trusted.length > 0 ? requireSignature(envelope, manifest, trusted) : undefined
+  const signedBy = trusted.length > 0 ? requireSignature(envelope, manifest, trusted, '--key') : undefined
   if (json) {
     const delta = manifest.base && { base: manifest.base, leftOut, ...(base !== undefined && { basePath: base }) }
     io.stdout(

@@ -38,13 +38,14 @@ export async function resolveSite(options: SiteOptions, io: Io): Promise<Resolve
       'no site named',
       `no ${DEFAULT_SITE_FILE} in this folder`,
       'a site file, or --host',
-      'mojabox install --host ops@10.0.0.7 --bundle mojabox-bundle.tar   (or: -f FILE)',
+      'mojabox install --host ops@10.0.0.7 --bundle hub.tar --trust release.key.pub   (or: -f FILE)',
     )
   }
   const { site, folder } = await loadSite(path)
   const overrides = {
     ...(options.bundle && { bundle: resolve(options.bundle) }),
     ...(options.base && { base: resolve(options.base) }),
+    ...(options.allowUnsigned && { allowUnsigned: true }),
     ...(options.trust && { trust: options.trust.map((path) => resolve(path)) }),
     ...(options.profile && { profile: options.profile }),
     ...(options.parallel && { parallel: options.parallel }),

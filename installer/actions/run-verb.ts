@@ -25,6 +25,8 @@ export interface VerbOptions extends SiteOptions {
   report?: string
   /** Bytes a second. */
   limitRate?: number
+  /** False with `--no-seeding`. */
+  seeding?: boolean
   allowDowngrade?: boolean
 }
 
@@ -58,11 +60,10 @@ export interface OnSite {
 export async function runOnSite(
   verb: WorkOrder['verb'],
   { resolved, reader, reach }: OnSite,
-  options: Omit<VerbOptions, keyof SiteOptions> & Pick<SiteOptions, 'executable' | 'json' | 'allowUnsigned'>,
+  options: Omit<VerbOptions, keyof SiteOptions> & Pick<SiteOptions, 'executable' | 'json'>,
   io: Io,
 ): Promise<void> {
   const { site } = resolved
-  const allowUnsigned = options.allowUnsigned === true
   const [{ runSite }, { executableSource }, { leftOutAtDesk }, { RateLimit }, { trustIn }] = await Promise.all([
     import('./run-site.ts'),
     import('../delivery/executable.ts'),
@@ -81,10 +82,11 @@ export async function runOnSite(
       verb,
       bundle,
       leftOut: bundle && (await leftOutAtDesk(bundle)),
-      trust: bundle && (await trustIn(site.bundle, bundle.manifest, site.trust, { allowUnsigned })),
+      trust: bundle && (await trustIn(site.bundle, bundle.manifest, site)),
       downgradeAllowed: options.allowDowngrade === true,
       executables: executableSource(bundle, options.executable),
       rate: options.limitRate === undefined ? undefined : new RateLimit(options.limitRate),
+      seeding: bundle !== undefined && site.seeding && options.seeding !== false,
       reach: await reach(),
       skipChecks: options.skipCheck ?? [],
       levels: levelsOrAll(options.level),
@@ -125,7 +127,7 @@ function bundleMissing(verb: string): MojaboxError {
     message: `${verb} needs a bundle`,
     found: '--host without --bundle',
     needed: 'the bundle file',
-    next: `mojabox ${verb} --host … --bundle mojabox-bundle.tar`,
+    next: `mojabox ${verb} --host … --bundle hub.tar --trust FILE`,
   })
 }
 

@@ -2,24 +2,22 @@ import type { WorkOrder } from '../../agent/contract/work-order.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { BundleManifest } from '../../bundles/format/manifest.ts'
 import { readEnvelope, readTrustedKey, requireSignature } from '../../bundles/format/signature.ts'
+import type { Site } from '../site/site.ts'
 
 /** What a work order says of who signed the bundle. */
 export type BundleTrust = Pick<WorkOrder, 'signature' | 'unsignedAllowed'>
 
 /**
- * Before any host is reached: where the site names keys, one of them must have signed the bundle.
- * @param keyPaths public keys, PEM
- * @returns what the node is given to see for itself; no signature where no key is named, or the person goes on without
+ * Before any host is reached: one of the keys that the site trusts must have signed the bundle.
+ * @returns what the node is given to see for itself; no signature where the site goes on without
  * @throws MojaboxError kind bundle, as `requireSignature` does; `key-invalid`
  */
 export async function trustIn(
   bundlePath: string,
-  manifest: BundleManifest,
-  keyPaths: readonly string[],
-  { allowUnsigned }: { allowUnsigned: boolean },
+  manifest: Pick<BundleManifest, 'digest'>,
+  { trust, allowUnsigned }: Pick<Site, 'trust' | 'allowUnsigned'>,
 ): Promise<BundleTrust> {
-  if (keyPaths.length === 0) return { unsignedAllowed: false }
-  const keys = await Promise.all(keyPaths.map(readTrustedKey))
+  const keys = await Promise.all(trust.map(readTrustedKey))
   try {
     const envelope = await readEnvelope(bundlePath)
     requireSignature(envelope, manifest, keys)

@@ -13,6 +13,7 @@ Examples:
   mojabox bundle build bundles/core-test-harness/bundle.yaml -o hub.tar --profile central-ledger --platform linux/amd64
   mojabox bundle build SPEC -o hub.tar --mirror docker.io=127.0.0.1:5000 --apt-mirror debian=http://mirror.lan/debian
   mojabox bundle build SPEC -o hub.tar --profile testing-toolkit --test-files ~/src/testing-toolkit-test-cases
+  mojabox bundle build SPEC -o hub.tar --key release.key
   mojabox bundle build SPEC -o same.tar --lock hub.tar.lock.json
   mojabox bundle build SPEC -o delta.tar --base old.tar`
 
@@ -24,6 +25,7 @@ export function addBundleBuildCommand(bundle: Command, io: Io): void {
     .requiredOption('-o, --output <file>', 'the bundle to write')
     .option('--lock <file>', 'build exactly what this lock says')
     .option('--base <file>', 'build a delta: leave out what this bundle has')
+    .option('--key <file>', 'sign it with this private key (`bundle keygen` makes one)')
     .option('--profile <names>', 'carry the images of these profiles only (default: all)', collectNames, [])
     .option(
       '--platform <platforms>',

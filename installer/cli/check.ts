@@ -10,7 +10,7 @@ export function addCheckCommand(program: Command, io: Io): void {
     .option('--skip-check <ID>', 'leave a check out; the report says so', again)
     .addHelpText(
       'after',
-      '\nExamples:\n  mojabox check\n  mojabox check --host ops@10.0.0.7 --bundle mojabox-bundle.tar\n',
+      '\nExamples:\n  mojabox check\n  mojabox check --host ops@10.0.0.7 --bundle hub.tar --trust release.key.pub\n',
     )
     .action((options: VerbOptions) => runVerbLazily('check', options, io))
 }

@@ -33,7 +33,7 @@ export function addSiteOptions(command: Command): Command {
     .option('--base <FILE>', 'with a bundle that is a delta: its base; over the site file’s')
     .option(
       '--trust <FILE>',
-      'public key: the bundle must be signed by it; again for more; over the site file’s',
+      'public key that must have signed the bundle; again for more, of which one must; over the site file’s',
       again,
     )
     .option('--allow-unsigned', 'go on with a bundle that nobody trusted signed; the report says so')

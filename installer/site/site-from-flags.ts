@@ -13,6 +13,7 @@ export interface SiteFlags {
   bundle: string
   base?: string | undefined
   trust?: readonly string[] | undefined
+  allowUnsigned?: boolean | undefined
   identity?: string | undefined
   /** References: `env:NAME`, `file:PATH` or `ask`. */
   passphrase?: string | undefined
@@ -60,6 +61,7 @@ export function siteFromFlags(flags: SiteFlags, defaults: { user: string; folder
     bundle: place(flags.bundle),
     ...(flags.base === undefined ? {} : { base: place(flags.base) }),
     ...(flags.trust === undefined ? {} : { trust: flags.trust.map(place) }),
+    ...(flags.allowUnsigned === undefined ? {} : { allowUnsigned: flags.allowUnsigned }),
     hosts,
     ...(flags.settings === undefined ? {} : { settings: flags.settings }),
     ...(flags.skipChecks === undefined ? {} : { skipChecks: [...flags.skipChecks] }),

@@ -71,8 +71,10 @@ export const Site = z.strictObject({
   bundle: Path,
   /** Of a bundle that is a delta: the bundle that it was built over. */
   base: Path.optional(),
-  /** Public keys: where any is named, the bundle must be signed by one of them. */
+  /** Public keys: one of them must have signed the bundle. */
   trust: z.array(Path).default([]),
+  /** A bundle that none of them signed will do; reports say so. */
+  allowUnsigned: z.boolean().default(false),
   hosts: z.array(Host).min(1, 'at least one host').superRefine(refuseTwins),
   settings: Settings.prefault({}),
   /** Compose files of the site's own, laid over the deployment's in this order. */
@@ -80,6 +82,8 @@ export const Site = z.strictObject({
   skipChecks: z.array(z.string()).default([]),
   /** How many hosts at once. */
   parallel: z.number().int().min(1).max(64).default(8),
+  /** Whether hosts pass on to each other what an install sends, so that it leaves the desk once. */
+  seeding: z.boolean().default(true),
 })
 export type Site = z.infer<typeof Site>
 

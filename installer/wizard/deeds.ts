@@ -67,6 +67,9 @@ export class Deeds {
         case 'open':
           await this.#open(deed.path, draft)
           return { draft }
+        case 'trust':
+          await this.#trust(draft)
+          return { draft }
         case 'plan':
           await this.#plan(draft)
           return { draft }
@@ -191,6 +194,16 @@ export class Deeds {
     }
     const others = this.#search.bundles.filter((one) => one.path !== bundle.path)
     this.#search = { ...this.#search, bundles: [bundle, ...others] }
+  }
+
+  async #trust(draft: Draft): Promise<void> {
+    const [{ openBundle }, { trustIn }] = await Promise.all([
+      import('../../bundles/format/open.ts'),
+      import('../actions/trusted-bundle.ts'),
+    ])
+    const path = draft.bundle ?? ''
+    const bundle = await openBundle(path)
+    await trustIn(path, bundle.manifest, draft).finally(() => bundle.close())
   }
 
   async #plan(draft: Draft): Promise<void> {

@@ -13,6 +13,12 @@ export const Draft = z.object({
   profile: z.string().optional(),
   /** Absolute path. */
   bundle: z.string().optional(),
+  /** Of a delta: where its base is, absolute; undefined where that is not at hand. */
+  base: z.string().optional(),
+  /** Public keys, of which one must have signed the bundle; absolute paths. */
+  trust: z.array(z.string()).default([]),
+  /** This bundle is taken without that. */
+  allowUnsigned: z.boolean().default(false),
   ports: Settings.shape.ports,
 })
 export type Draft = z.infer<typeof Draft>

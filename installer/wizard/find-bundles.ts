@@ -3,17 +3,24 @@ import { dirname, join, resolve } from 'node:path'
 import { isSea } from 'node:sea'
 import { setTimeout as delay } from 'node:timers/promises'
 import { factsOf } from '../../bundles/format/error.ts'
+import type { Digest } from '../../bundles/format/manifest.ts'
 import { openBundle } from '../../bundles/format/open.ts'
 import { partPath, wholePath } from '../../bundles/format/parts.ts'
+import { readEnvelope } from '../../bundles/format/signature.ts'
 import { type ProfileOffer, readProfiles } from './profile-offers.ts'
 import { removableMounts } from './removable-media.ts'
 
 /** A bundle that was opened; its blobs are checked before they are used. */
 export interface FoundBundle {
   path: string
+  digest: Digest
+  /** Of a delta: the bundle that it was built over. */
+  baseDigest?: Digest
   version: string
   sizeBytes: number
   modifiedMs: number
+  /** Keys that say they signed it, by ID; unchecked. */
+  signers: string[]
   /** Named by the person, not found by looking. */
   typed?: boolean
   /** Those that can be installed. */
@@ -99,14 +106,23 @@ export async function readBundle(path: string): Promise<FoundBundle> {
     const { manifest, sizeBytes } = bundle
     return {
       path: absolute,
+      digest: manifest.digest,
+      ...(manifest.base && { baseDigest: manifest.base }),
       version: manifest.version,
       sizeBytes,
       modifiedMs: mtimeMs,
+      signers: await claimedSigners(absolute),
       profiles: await readProfiles(bundle),
     }
   } finally {
     await bundle.close()
   }
+}
+
+/** A file of signatures that cannot be read is none. */
+async function claimedSigners(path: string): Promise<string[]> {
+  const envelope = await readEnvelope(path).catch(() => undefined)
+  return envelope?.signatures.map(({ keyid }) => keyid) ?? []
 }
 
 /** By its ending; a split one by its first part, unless it is there whole too. */

@@ -44,9 +44,10 @@ function summaryOf({ site, profile, hosts }: Site): string {
 }
 
 /** The answers that a site file gives. */
-export function draftOf({ hosts, profile, bundle, settings }: Site): Draft {
+export function draftOf({ hosts, settings, profile, bundle, base, trust, allowUnsigned }: Site): Draft {
   const here = hosts.length === 1 && hosts[0]?.address === LOCAL
-  return { where: here ? 'here' : 'hosts', hosts: here ? [] : hosts, profile, bundle, ports: settings.ports }
+  const where = here ? 'here' : 'hosts'
+  return { where, hosts: here ? [] : hosts, profile, bundle, base, trust, allowUnsigned, ports: settings.ports }
 }
 
 /**
@@ -61,10 +62,17 @@ export function siteText(draft: Draft, found: FoundSite | undefined, path: strin
   const set = (key: string[], value: unknown, before: unknown) => {
     if (JSON.stringify(value) === JSON.stringify(before)) return
     changed = true
-    document.setIn(key, document.createNode(value))
+    if (value === undefined) document.deleteIn(key)
+    else document.setIn(key, document.createNode(value))
   }
   set(['profile'], draft.profile, earlier?.profile)
   if (draft.bundle !== earlier?.bundle) set(['bundle'], near(draft.bundle ?? '', dirname(path)), undefined)
+  if (draft.base !== earlier?.base) set(['base'], draft.base && near(draft.base, dirname(path)), earlier?.base)
+  if (JSON.stringify(draft.trust) !== JSON.stringify(earlier?.trust ?? [])) {
+    const named = draft.trust.map((key) => near(key, dirname(path)))
+    set(['trust'], named, undefined)
+  }
+  set(['allowUnsigned'], draft.allowUnsigned, earlier?.allowUnsigned ?? false)
   set(['hosts'], hostsOf(draft).map(written), earlier?.hosts.map(written))
   set(['settings', 'ports'], draft.ports, earlier?.settings.ports ?? {})
   // What nothing was changed in keeps the looks that its writer gave it.

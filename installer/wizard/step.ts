@@ -15,6 +15,9 @@ export const STEP_IDS = [
   'profile',
   'bundle',
   'bundle-file',
+  'base-file',
+  'signer',
+  'signer-key',
   'unready',
   'ports',
   'confirm',
@@ -52,6 +55,8 @@ export type Deed = (
   | { kind: 'search' }
   /** Open one more bundle; it must carry the draft's profile, if that is chosen. */
   | { kind: 'open'; path: string }
+  /** See that one of the draft's keys signed its bundle. */
+  | { kind: 'trust' }
   /** Check the hosts and show what would be done. */
   | { kind: 'plan' }
   /** Write the site file. */

@@ -1,4 +1,3 @@
-import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NodeSuite } from '../../test/lab/node-image.ts'
 import type { LabNode } from '../../test/lab/nodes.ts'
@@ -6,6 +5,7 @@ import { run } from '../../test/lab/process.ts'
 import { IMAGE_SET_BUNDLES, IMAGE_SET_PROFILE } from './image-set/bundle.ts'
 import { imageSet } from './image-set/image-set.ts'
 import type { Bench, Group } from './measure/bench.ts'
+import { copySigned } from './measure/copy-signed.ts'
 import { type Figure, figure, median } from './measure/figure.ts'
 import { type CarriedImages, carriedImages } from './measure/images.ts'
 import { runAgain, runInstall, STOP } from './measure/install-run.ts'
@@ -43,7 +43,7 @@ interface Way {
 
 async function wayOf(bench: Bench, name: keyof typeof IMAGE_SET_BUNDLES, suffix: string): Promise<Way> {
   const bundle = join(bench.folder, `image-set-${name}.tar`)
-  await copyFile(IMAGE_SET_BUNDLES[name], bundle)
+  await copySigned(IMAGE_SET_BUNDLES[name], bundle)
   const images = await carriedImages(bundle, imageSet)
   return { name, suffix, bench: { ...bench, bundle, profile: IMAGE_SET_PROFILE }, images }
 }

@@ -19,7 +19,13 @@ const INSTALL_LIMIT_MS = 10 * 60_000
 const PAGE_OPEN_SECONDS = 60
 
 /** Enter takes what the wizard proposes: this machine, to evaluate, the richest profile that is carried and fits. */
-const QUESTIONS = ['Where shall the hub run?', 'What is the hub for?', 'Which profile?', 'Which bundle?']
+const QUESTIONS = [
+  'Where shall the hub run?',
+  'What is the hub for?',
+  'Which profile?',
+  'Which bundle?',
+  'Do you trust this bundle?',
+]
 
 /** What a person at the harness waits for, from the first question to an edit that runs, and what the agent holds. */
 export const harness: Group = {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { cachePath } from '../../test/lab/cache.ts'
@@ -9,6 +10,10 @@ const ROOT = join(import.meta.dirname, '..', '..')
 export const EXECUTABLE = join(ROOT, 'dist', 'mojabox-linux-x64')
 /** The lab's bundle: what the lab has images of, from its registry, and Docker's packages from Debian. */
 export const BUNDLE = cachePath('bundle', 'core-test-harness.tar')
+
+/** Signs the lab's bundles; `BUNDLE_KEY.pub` beside it is what the lab's desks trust. */
+export const BUNDLE_KEY = cachePath('keys', 'bundle.key')
+export const TRUSTED_KEY = `${BUNDLE_KEY}.pub`
 
 /** Runs `node scripts/build.ts`: seconds the first time, nothing when nothing changed. */
 export async function buildExecutables(only?: 'linux-x64'): Promise<void> {
@@ -33,9 +38,15 @@ export async function buildBundleOf(
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   const from = ['--mirror', `docker.io=${registry}`]
+  await ensureBundleKey()
   const selection = ['--platform', 'linux/amd64', '--distribution', 'debian-12,debian-13']
-  const command = [EXECUTABLE, 'bundle', 'build', spec, '-o', path]
+  const command = [EXECUTABLE, 'bundle', 'build', spec, '-o', path, '--key', BUNDLE_KEY]
   await foreground([...command, ...from, '--profile', profiles.join(','), ...selection, ...more])
+}
+
+async function ensureBundleKey(): Promise<void> {
+  await mkdir(dirname(BUNDLE_KEY), { recursive: true })
+  if (!existsSync(TRUSTED_KEY)) await foreground([EXECUTABLE, 'bundle', 'keygen', BUNDLE_KEY])
 }
 
 /** Runs a command with this terminal; its exit code must be one of `okCodes`. */

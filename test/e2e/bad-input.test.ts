@@ -5,6 +5,7 @@
 import { copyFile, open, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { signaturePath } from '../../bundles/format/signature.ts'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
 import { run } from '../lab/process.ts'
 import { diffSnapshots, snapshotHost } from '../lab/snapshot.ts'
@@ -96,6 +97,12 @@ describe('bad input', () => {
       expect(expectRefused(await install('--trust', 'gone.pub'), EXIT.usage)).toMatch(/gone\.pub[\s\S]*no such file/)
     })
 
+    test('is refused too where no key is named: nobody is trusted by default', async () => {
+      const bare = (path: string) => desk.run(['check', '--host', `ops@${nowhere.ip}`, '--bundle', path])
+      expect(expectRefused(await bare('unsigned.tar'), EXIT.bundle)).toMatch(/not signed[\s\S]*--allow-unsigned/)
+      expect(expectRefused(await bare('strange.tar'), EXIT.bundle)).toMatch(/signed by [0-9a-f]{16}[\s\S]*--trust FILE/)
+    })
+
     test('goes on where the person says so', async () => {
       const ended = await install('--bundle', 'unsigned.tar', '--trust', 'known.pub', '--allow-unsigned')
       expectRefused(ended, EXIT.host)
@@ -108,6 +115,7 @@ describe('bad input', () => {
     beforeAll(async () => {
       host = await desk.host('unharmed')
       damaged = join(desk.folder, 'damaged.tar')
+      await copyFile(signaturePath(bundle), signaturePath(damaged))
     })
 
     const flags = (path: string) => desk.flags(host).map((flag) => (flag === bundle ? path : flag))

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { SPEC_FOLDER } from '../../scripts/lab/artifacts.ts'
+import { BUNDLE_KEY, SPEC_FOLDER } from '../../scripts/lab/artifacts.ts'
 import type { LabNode } from '../lab/nodes.ts'
 import { labRegistry } from '../lab/registry.ts'
 import { diffSnapshots, snapshotHost } from '../lab/snapshot.ts'
@@ -21,7 +21,8 @@ describe('a delta bundle', () => {
     delta = join(desk.folder, 'delta.tar')
     const selection = ['--profile', 'central-ledger,payments', '--platform', 'linux/amd64']
     const from = ['--mirror', `docker.io=${labRegistry.address}`, '--distribution', 'debian-12,debian-13']
-    expectDone(await desk.run(['bundle', 'build', SPEC_FOLDER, '-o', delta, '--base', bundle, ...selection, ...from]))
+    const over = ['--base', bundle, '--key', BUNDLE_KEY]
+    expectDone(await desk.run(['bundle', 'build', SPEC_FOLDER, '-o', delta, ...over, ...selection, ...from]))
   })
   afterAll(() => desk?.close())
 

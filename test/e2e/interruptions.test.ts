@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { DESK_SILENT_MS } from '../../agent/contract/channel.ts'
 import { cutNetwork, restoreNetwork } from '../lab/network.ts'
 import { type LabNode, nodeExec, powerCycleNode } from '../lab/nodes.ts'
 import { waitFor } from '../lab/wait.ts'
@@ -75,6 +76,19 @@ describe('an install that is interrupted', () => {
     await engineIs('active')
     running = start()
     expect((await running.saw('run-started')).run).toBe(run)
+  })
+
+  test('a command that is paused, as Ctrl-Z does, goes on where it was', async () => {
+    running.signal('SIGSTOP')
+    // Longer than a desk may be silent before another one may take its place.
+    await delay(DESK_SILENT_MS + 4_000)
+    expect(await on('systemctl', 'is-active', ENGINE)).toBe('active')
+    const heard = running.events.length
+    running.signal('SIGCONT')
+    await waitFor('the command to hear more', () => Promise.resolve(running.events.length > heard), {
+      timeoutMs: 30_000,
+    })
+    expect(running.events.filter(({ type }) => type === 'note')).toEqual([])
   })
 
   test('a second desk is refused, told who is at work, and harms nothing', async () => {

@@ -3,6 +3,8 @@
  * The same result as over SSH: a validated hub, a run with nothing to do, and nothing left afterwards.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { signaturePath } from '../../bundles/format/signature.ts'
+import { TRUSTED_KEY } from '../../scripts/lab/artifacts.ts'
 import { docker } from '../lab/docker.ts'
 import { countEgress, egressPackets } from '../lab/egress.ts'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
@@ -23,7 +25,9 @@ describe('on the machine itself', () => {
     await countEgress(host.ip)
     await nodeExec(host.name, ['install', '-d', '-o', 'ops', STICK])
     await docker(['cp', executable, `mojabox-lab-${host.name}:${STICK}/mojabox`])
-    await docker(['cp', bundle, `mojabox-lab-${host.name}:${STICK}/hub.tar`])
+    const carried = { 'hub.tar': bundle, 'hub.tar.sig': signaturePath(bundle), 'release.pub': TRUSTED_KEY }
+    for (const [to, from] of Object.entries(carried))
+      await docker(['cp', from, `mojabox-lab-${host.name}:${STICK}/${to}`])
     before = await look()
   })
   afterAll(() => desk?.close())
@@ -42,6 +46,8 @@ describe('on the machine itself', () => {
       'local',
       '--bundle',
       'hub.tar',
+      '--trust',
+      'release.pub',
     ]
     return nodeExec(host.name, ['env', 'HOME=/home/ops', 'USER=ops', ...words], { user: 'ops', allowFailure: true })
   }

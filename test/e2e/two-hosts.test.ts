@@ -7,6 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { NodeStatus } from '../../agent/contract/status.ts'
+import { TRUSTED_KEY } from '../../scripts/lab/artifacts.ts'
 import { cutNetwork, restoreNetwork } from '../lab/network.ts'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
 import { diffSnapshots, type Snapshot, snapshotHost } from '../lab/snapshot.ts'
@@ -140,6 +141,7 @@ site: two
 deployment: core-test-harness
 profile: central-ledger
 bundle: ${bundle}
+trust: [${TRUSTED_KEY}]
 hosts:
   - { name: old, address: ${old.ip}, user: root, identityFile: ${key.privateKeyPath} }
   - { name: busy, address: ${busy.ip}, user: ops, identityFile: ${key.privateKeyPath} }

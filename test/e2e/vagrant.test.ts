@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { TRUSTED_KEY } from '../../scripts/lab/artifacts.ts'
 import { ensurePackages } from '../lab/packages.ts'
 import { waitFor } from '../lab/wait.ts'
 import { bundle, Desk } from './support/desk.ts'
@@ -32,7 +33,7 @@ describe('Vagrantfile', () => {
 
   test('gives a node that has no way out of its network', async () => {
     const said = await vagrant.up()
-    flags = [...wordsToGoOn(said), '--bundle', bundle, '--accept-new-host-keys', '--json']
+    flags = [...wordsToGoOn(said), '--bundle', bundle, '--trust', TRUSTED_KEY, '--accept-new-host-keys', '--json']
     const found = await vagrant.run('ssh', '--command', 'hostname; sudo id -un; ip route get 198.51.100.1 2>&1 || true')
     expect(found).toMatch(/^node1\s+root\s+.*unreachable\s/)
   })

@@ -5,7 +5,9 @@
 import { copyFile, link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { signaturePath } from '../../bundles/format/signature.ts'
 import { planText } from '../../installer/render/wizard-text.ts'
+import { TRUSTED_KEY } from '../../scripts/lab/artifacts.ts'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
 import { plugStick, STICK, STICK_SITE, wizardFromStick } from '../lab/stick.ts'
 import { Terminal, type TerminalOptions } from '../lab/terminal.ts'
@@ -34,6 +36,7 @@ describe('the wizard', () => {
     await mkdir(folder)
     // The same file under another name: a copy would take room and time.
     await link(bundle, join(folder, 'hub.tar')).catch(() => copyFile(bundle, join(folder, 'hub.tar')))
+    await copyFile(signaturePath(bundle), join(folder, 'hub.tar.sig'))
   })
   afterEach(async () => {
     for (const terminal of terminals) await terminal.close()
@@ -305,6 +308,17 @@ describe('the wizard', () => {
       await terminal.choose('Run CI')
       await terminal.choose('central-ledger')
       await terminal.choose('hub.tar')
+
+      // The key of somebody else, and then of who signed the bundle.
+      await desk.run(['bundle', 'keygen', 'stranger'])
+      await terminal.choose('Yes, if the key that I name signed it')
+      await terminal.asks('Which public key?')
+      await terminal.type(join(desk.folder, 'stranger.pub'))
+      await terminal.press('Enter')
+      await terminal.shows(/nobody who is trusted signed[\s\S]*found: +signed by [0-9a-f]{16}/)
+      await terminal.asks('Which public key?')
+      await terminal.type(TRUSTED_KEY)
+      await terminal.press('Enter')
       const refused = await terminal.asks('What now?', 60_000)
       expect(refused).toMatch(
         /Free ports\n +found: +3001 \(central-ledger\) is held by perl[\s\S]*needed: [\s\S]*next: /,
@@ -355,7 +369,8 @@ describe('the wizard', () => {
       expect(told).toMatch(/Type next:\n +mojabox status /)
       // Answers have served; nothing else is left beside the site file, which says what it said.
       expect(await readdir(join(folder, '.mojabox'))).toEqual(['known_hosts'])
-      expect((await readdir(folder)).toSorted()).toEqual(['.mojabox', 'hub.tar', 'mojabox.yaml'])
+      const left = ['.mojabox', 'hub.tar', 'hub.tar.sig', 'mojabox.yaml']
+      expect((await readdir(folder)).toSorted()).toEqual(left)
       for (const seen of [terminal, again]) expect(await seen.raw()).not.toContain(PASSWORD)
     })
 
@@ -375,6 +390,7 @@ describe('the wizard', () => {
       await terminal.choose('Run CI')
       await terminal.choose('central-ledger')
       await terminal.choose('hub.tar')
+      await terminal.choose('Yes, whoever signed it')
       await terminal.asks('Shall this be done?', 60_000)
       await terminal.choose('Not now: only write mojabox.yaml')
       expect(await terminal.ended()).toBe(EXIT.done)
@@ -411,6 +427,9 @@ describe('the wizard on a machine that has Docker already', () => {
     await terminal.choose('central-ledger')
     expect(await terminal.asks('Which bundle?')).toContain(`In ${STICK}`)
     await terminal.choose('hub.tar')
+    // Its signature was left at home.
+    await terminal.shows('hub.tar is not signed')
+    await terminal.choose('Yes, without a signature')
     await terminal.asks('Shall this be done?', 60_000)
     const plan = (await terminal.everything()).replace(/\s+/g, ' ')
     expect(plan).toContain(`Docker: Docker ${version} `)

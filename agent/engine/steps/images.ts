@@ -1,5 +1,3 @@
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import pLimit from 'p-limit'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
 import { containersOf, dockerIsThere } from '../../runtimes/compose.ts'
@@ -60,8 +58,7 @@ export const images: StepHandler<ImagesParams> = {
       await mirror.close()
       await content.settle()
     }
-    if (!context.order.settings.keepBlobs)
-      await rm(join(context.store.root, 'ingest'), { recursive: true, force: true })
+    if (!context.order.settings.keepBlobs) await context.arrivals.clear()
   },
 
   async neededBy(context, params, before) {

@@ -1,7 +1,6 @@
-import { homedir } from 'node:os'
-import { resolve } from 'node:path'
-import { CHECK } from '../after.ts'
+import { afterBundle, withBundle } from '../after.ts'
 import { cannot, type Step } from '../step.ts'
+import { typedPath } from '../typed-path.ts'
 
 /** A bundle that was not found by looking: its path is typed. */
 export const bundleFile: Step = {
@@ -11,12 +10,13 @@ export const bundleFile: Step = {
       ? []
       : ['No bundle was found beside mojabox, in this folder, or on removable media (/media, /run/media, /mnt).'],
   ask: (draft) => ({ kind: 'text', message: 'Which bundle? Its file:', initial: draft.bundle }),
-  take(draft, answer, { folder, search }) {
-    const typed = answer.trim()
-    if (typed === '') return cannot('no file is named', 'nothing', 'the path of a bundle', 'type it again')
-    const path = typed.startsWith('~/') ? resolve(homedir(), typed.slice(2)) : resolve(folder, typed)
-    const chosen = { ...draft, bundle: path }
+  take(draft, answer, world) {
+    const { folder, search } = world
+    const path = typedPath(answer, folder)
+    if (path === undefined) return cannot('no file is named', 'nothing', 'the path of a bundle', 'type it again')
+    const chosen = withBundle(draft, path, world)
     if (search.bundles.length === 0) return { draft: chosen, deeds: [{ kind: 'open', path }], next: 'purpose' }
-    return { ...CHECK, draft: chosen, deeds: [{ kind: 'open', path }, ...CHECK.deeds] }
+    const { deeds, next } = afterBundle(chosen)
+    return { draft: chosen, deeds: [{ kind: 'open', path }, ...deeds], next }
   },
 }

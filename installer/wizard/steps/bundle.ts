@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path'
 import { bytesText } from '../../../bundles/format/bytes-text.ts'
-import { CHECK } from '../after.ts'
+import { afterBundle, withBundle } from '../after.ts'
 import { searchWords } from '../search-words.ts'
 import { cannot, type Step } from '../step.ts'
 
@@ -25,11 +25,12 @@ export const bundle: Step = {
       initial: draft.bundle,
     }
   },
-  take(draft, answer, { search }) {
+  take(draft, answer, world) {
     if (answer === FILE) return { draft, next: 'bundle-file' }
-    if (!search.bundles.some(({ path }) => path === answer))
+    if (!world.search.bundles.some(({ path }) => path === answer))
       return cannot('no such bundle', answer, 'one of the list', 'choose another one')
-    return { draft: { ...draft, bundle: answer }, ...CHECK }
+    const chosen = withBundle(draft, answer, world)
+    return { draft: chosen, ...afterBundle(chosen) }
   },
 }
 

@@ -1,4 +1,5 @@
 import type { Step, StepId } from '../step.ts'
+import { baseFile } from './base-file.ts'
 import { bundle } from './bundle.ts'
 import { bundleFile } from './bundle-file.ts'
 import { confirm } from './confirm.ts'
@@ -9,6 +10,8 @@ import { key } from './key.ts'
 import { ports } from './ports.ts'
 import { profile } from './profile.ts'
 import { purpose } from './purpose.ts'
+import { signer } from './signer.ts'
+import { signerKey } from './signer-key.ts'
 import { unreached } from './unreached.ts'
 import { unready } from './unready.ts'
 import { where } from './where.ts'
@@ -25,6 +28,9 @@ export const STEPS: Record<StepId, Step> = {
   profile,
   bundle,
   'bundle-file': bundleFile,
+  'base-file': baseFile,
+  signer,
+  'signer-key': signerKey,
   unready,
   ports,
   confirm,

@@ -1,4 +1,5 @@
 import type { Event } from '../../../agent/contract/events.ts'
+import { TRUSTED_KEY } from '../../lab/artifacts.ts'
 import type { Bench } from './bench.ts'
 import { startCommand } from './command.ts'
 import type { BenchNode } from './node.ts'
@@ -27,7 +28,7 @@ export async function runInstall(
   const profile = bench.profile === undefined ? [] : ['--profile', bench.profile]
   const startedAt = performance.now()
   const secondsSoFar = () => (performance.now() - startedAt) / 1000
-  const command = startCommand(bench, node, ['install', '--bundle', bench.bundle, ...profile])
+  const command = startCommand(bench, node, ['install', '--bundle', bench.bundle, '--trust', TRUSTED_KEY, ...profile])
   const events: TimedEvent[] = []
   let stopped = false
   for await (const event of command.events) {

@@ -33,13 +33,22 @@ export interface BenchNode extends LabNode {
 
 /** Runs with a bare host and takes it away again. */
 export async function withBareNode<T>(bench: Bench, suite: NodeSuite, work: (node: BenchNode) => Promise<T>) {
-  return withNode(bench, suite, [], work)
+  return withNode(bench, suite, suite, [], work)
+}
+
+/** Runs with so many bare hosts. */
+export function withBareNodes<T>(bench: Bench, count: number, work: (nodes: BenchNode[]) => Promise<T>): Promise<T> {
+  const withMore = (nodes: BenchNode[]): Promise<T> =>
+    nodes.length === count
+      ? work(nodes)
+      : withNode(bench, 'trixie', `host${nodes.length + 1}`, [], (node) => withMore([...nodes, node]))
+  return withMore([])
 }
 
 /** Runs with a host that has the bundle's Docker, no image, and its Docker's and mojabox's files on a disk of its own. */
 export async function withDockerNode<T>(bench: Bench, suite: NodeSuite, work: (node: BenchNode) => Promise<T>) {
   const { folder, wanted } = await packagesOf(bench, suite)
-  return withNode(bench, suite, ['--volume', `${folder}:/packages:ro`], async (node) => {
+  return withNode(bench, suite, suite, ['--volume', `${folder}:/packages:ro`], async (node) => {
     await nodeExec(node.name, ['sh', '-euc', ONTO_OWN_DISK])
     await nodeExec(node.name, ['sh', '-euc', INSTALL, 'sh', ...wanted])
     await waitFor('Docker on the node', async () => await nodeExec(node.name, ['docker', 'version']), {
@@ -88,10 +97,11 @@ const INSTALL = `
 async function withNode<T>(
   bench: Bench,
   suite: NodeSuite,
+  called: string,
   flags: string[],
   work: (node: BenchNode) => Promise<T>,
 ): Promise<T> {
-  const name = ownName(PREFIX, suite)
+  const name = ownName(PREFIX, called)
   const publicKey = bench.key.publicKey
   const disk = { diskBytes: DISK_BYTES, diskMountPath: DATA_PATH }
   const node = await startNode({ name, suite, publicKey, flags, ...(flags.length > 0 && disk) })

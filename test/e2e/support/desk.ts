@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BUNDLE, EXECUTABLE } from '../../../scripts/lab/artifacts.ts'
+import { BUNDLE, EXECUTABLE, TRUSTED_KEY } from '../../../scripts/lab/artifacts.ts'
 import { type LabNode, type NodeOptions, ownName, removeNode, removeOrphans, startNode } from '../../lab/nodes.ts'
 import { type RunResult, run } from '../../lab/process.ts'
 import { createKeyPair, type KeyPair } from '../../lab/ssh-keys.ts'
@@ -56,7 +56,8 @@ export class Desk {
   /** Flags in place of a site file, for hosts that are given as `user@address`, each named by its node. */
   flags(hosts: LabNode | LabNode[], user = 'ops'): string[] {
     const named = [hosts].flat().flatMap((host) => ['--host', `${host.name}=${user}@${host.ip}`])
-    return [...named, '--identity', this.key.privateKeyPath, '--bundle', bundle, '--accept-new-host-keys', '--json']
+    const login = ['--identity', this.key.privateKeyPath, '--accept-new-host-keys']
+    return [...named, ...login, '--bundle', bundle, '--trust', TRUSTED_KEY, '--json']
   }
 
   /** Runs mojabox to its end. */

@@ -3,6 +3,7 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { parse } from 'yaml'
+import { BUNDLE_KEY } from '../../../scripts/lab/artifacts.ts'
 import type { Desk } from './desk.ts'
 
 const DEPLOYMENT = join(import.meta.dirname, '..', '..', '..', 'bundles', 'core-test-harness')
@@ -39,6 +40,8 @@ export async function buildForeignBundle(desk: Desk): Promise<string> {
     '-o',
     path,
     '--no-executables',
+    '--key',
+    BUNDLE_KEY,
     ...keys.flatMap((key) => ['--image', `${images[key]}=${layout}`]),
   ])
   if (built.code !== 0) throw new Error(built.stderr)

@@ -11,6 +11,7 @@ import { readsZstd } from '../../../agent/runtimes/docker.ts'
 import { heldLayers } from '../../../agent/runtimes/held-layers.ts'
 import { DeskLink } from '../../../agent/service/desk-link.ts'
 import { refuseLacking } from '../../../agent/service/left-out.ts'
+import { neededBlobs } from '../../../agent/service/needed-blobs.ts'
 import { Arrivals } from '../../../agent/store/arrivals.ts'
 import { Store } from '../../../agent/store/store.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
@@ -165,8 +166,9 @@ describe('what of a delta is missing', () => {
     const { facts } = await collectDocker(createRunCommand())
     const { bundle } = contextWith()
     const wanted = { images: names, architecture: params.architecture, stored: [] }
-    const had = { store, docker: await heldLayers(facts), readsZstd: await readsZstd() }
-    return refuseLacking({ base: digestOf('base'), blobs: [tiny.base] }, bundle as NodeBundle, wanted, had).then(
+    const had = { docker: await heldLayers(facts), readsZstd: await readsZstd() }
+    const needed = await neededBlobs(bundle as NodeBundle, wanted, had)
+    return refuseLacking({ base: digestOf('base'), blobs: [tiny.base] }, needed, store).then(
       () => undefined,
       (error) => error.facts,
     )

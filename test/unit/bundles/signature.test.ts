@@ -13,6 +13,7 @@ import {
   signBundle,
 } from '../../../bundles/format/signature.ts'
 import { makeKey, signFile } from '../../../installer/actions/sign-bundle.ts'
+import { trustIn } from '../../../installer/actions/trusted-bundle.ts'
 import { FakeIo } from '../render/fake-io.ts'
 import { buildIn, specOf } from './build-in.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -103,6 +104,24 @@ describe('signing a bundle', () => {
     await expect(required(key.public)).rejects.toEqual(refused('signature-wrong'))
     await writeFile(signaturePath(path), '{"payload')
     await expect(required(key.public)).rejects.toEqual(refused('signature-invalid'))
+  })
+
+  it('is looked at for a site before any host is reached, and only a person goes on without', async () => {
+    const [known, stranger] = [await keyOf('known'), await keyOf('stranger')]
+    const bundle = await openBundle(path)
+    await bundle.close()
+    const trusting = (trust: string[], allowUnsigned = false) =>
+      trustIn(path, bundle.manifest, { trust, allowUnsigned })
+    await expect(trusting([])).rejects.toEqual(refused('bundle-unsigned'))
+    expect(await trusting([], true)).toEqual({ unsignedAllowed: true })
+    await signFile(path, known.private, io())
+    await expect(trusting([])).rejects.toEqual(refused('signer-unknown'))
+    await expect(trusting([stranger.public])).rejects.toEqual(refused('signer-unknown'))
+    expect(await trusting([stranger.public], true)).toEqual({ unsignedAllowed: true })
+    expect(await trusting([stranger.public, known.public], true)).toMatchObject({
+      signature: { keys: [expect.any(String), expect.any(String)] },
+      unsignedAllowed: false,
+    })
   })
 
   it('takes no key of another kind, and says what one is', async () => {

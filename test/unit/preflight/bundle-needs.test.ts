@@ -49,6 +49,10 @@ describe('bundleNeeds', () => {
     })
   })
 
+  it('counts layers twice where Docker writes them down before it uses them', () => {
+    expect(bytes(needs({ spoolsLayers: true }))['/var/lib/docker layers on their way']).toBe(300e6)
+  })
+
   it('does not count what the node has', () => {
     const docker = healthyHost().docker
     const hub = docker && { ...docker, containers: { total: 6, running: 6, ours: 6, oursRunning: 6 } }

@@ -20,7 +20,11 @@ function orderSigned(bundle: string, { privateKey } = known): WorkOrder {
 describe('a bundle on the node', () => {
   it('is looked at again for who signed it, as the order came', () => {
     expect(signersOfBundle(orderSigned(BUNDLE))).toEqual([keyIdOf(known.publicKey)])
-    expect(signersOfBundle(orderOf())).toEqual([])
+  })
+
+  it('is refused where nobody is trusted, and taken where the site goes on without', () => {
+    expect(() => signersOfBundle(orderOf())).toThrow('not signed')
+    expect(signersOfBundle(orderOf({ unsignedAllowed: true }))).toEqual([])
   })
 
   it('is refused where the desk sends another than was signed, or another’s signature', () => {

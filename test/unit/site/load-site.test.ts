@@ -45,9 +45,11 @@ test('a minimal file gets its defaults', () => {
       validateEverySeconds: 300,
     },
     trust: [],
+    allowUnsigned: false,
     composeOverrides: [],
     skipChecks: [],
     parallel: 8,
+    seeding: true,
   })
 })
 

@@ -1,3 +1,4 @@
+import { digestOf } from '../../../bundles/format/digest.ts'
 import type { ErrorFacts } from '../../../bundles/format/error.ts'
 import type { Glance } from '../../../installer/fleet/glance.ts'
 import { Draft, hostsOf, hostText } from '../../../installer/wizard/draft.ts'
@@ -22,7 +23,7 @@ export function offer(name: string, memoryGib = 2, ports: Record<string, number>
 }
 
 export function foundBundle(path: string, profiles: ProfileOffer[], modifiedMs = 0): FoundBundle {
-  return { path, version: '1.2.3', sizeBytes: 4e8, modifiedMs, profiles }
+  return { path, digest: digestOf(path), version: '1.2.3', sizeBytes: 4e8, modifiedMs, signers: [], profiles }
 }
 
 export function glance(memoryGib = 8): Glance {
@@ -69,8 +70,9 @@ export class FakeSurroundings {
     Object.assign(this, changes)
   }
 
+  /** Whom to trust was answered before, unless a test gives it otherwise. */
   run(given: Partial<Draft> = {}, start: StepId = this.existing ? 'existing' : 'where') {
-    return runFlow(start, Draft.parse(given), {
+    return runFlow(start, Draft.parse({ trust: ['/site/release.pub'], ...given }), {
       prompter: this.prompter,
       world: () => this.world(),
       carryOut: async (deed, draft) => this.#carryOut(deed, draft),

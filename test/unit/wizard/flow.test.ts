@@ -337,6 +337,73 @@ describe('what a host contradicts', () => {
   })
 })
 
+describe('whom to trust', () => {
+  const NOBODY = { trust: [] }
+  const signed = { ...foundBundle('/site/hub.tar', [offer('central-ledger')]), signers: ['0011223344556677'] }
+
+  it('is asked where the bundle is not signed, and remembered of that bundle only', async () => {
+    const around = new FakeSurroundings([...HERE, 'unsigned', 'bundle', '/site/other.tar', CTRL_C], {
+      bundles: ['/site/hub.tar', '/site/other.tar'].map((path) => foundBundle(path, [offer('central-ledger')])),
+    })
+    await stopped(around, NOBODY)
+    expect(around.said.join('\n')).toContain('hub.tar is not signed')
+    expect(around.prompter.messages.slice(-4)).toEqual([
+      'Do you trust this bundle?',
+      'Shall this be done?',
+      'Which bundle?',
+      'Do you trust this bundle?',
+    ])
+    expect(around.remembered.at(-1)).toMatchObject({ bundle: '/site/other.tar', allowUnsigned: false })
+  })
+
+  it('takes a key, which is tried before the hosts are checked', async () => {
+    const around = new FakeSurroundings([...HERE, 'key', '', 'keys/release.pub', 'install'], { bundles: [signed] })
+    const { draft } = await ended(around, NOBODY)
+    expect(around.said.join('\n')).toContain('signed by 0011223344556677')
+    expect(draft).toMatchObject({ trust: ['/site/keys/release.pub'], allowUnsigned: false })
+    expect(around.done).toEqual(['reach', 'search', 'trust', 'plan', 'install'])
+  })
+
+  it('a key that did not sign it: why, and another can be named', async () => {
+    const around = new FakeSurroundings([...HERE, 'key', 'wrong.pub', BACK, 'unsigned', CTRL_C], { bundles: [signed] })
+    around.failures.trust = [REFUSAL]
+    await stopped(around, NOBODY)
+    expect(around.complaints).toEqual([REFUSAL])
+    expect(around.remembered.at(-1)).toMatchObject({ trust: [], allowUnsigned: true })
+  })
+
+  it('offers no key where nobody signed', async () => {
+    const around = new FakeSurroundings([...HERE, CTRL_C])
+    await stopped(around, NOBODY)
+    const question = around.prompter.asked.at(-1)?.question
+    expect(question?.kind === 'choice' && question.choices.map(({ value }) => value)).toEqual(['unsigned', 'bundle'])
+  })
+})
+
+describe('a delta', () => {
+  const whole = foundBundle('/site/old.tar', [offer('transfer')])
+  const delta = { ...foundBundle('/site/hub.tar', [offer('central-ledger')]), baseDigest: whole.digest }
+
+  it('is taken with its base where that is found too', async () => {
+    const around = new FakeSurroundings([...HERE, 'install'], { bundles: [delta, whole] })
+    expect((await ended(around)).draft).toMatchObject({ bundle: '/site/hub.tar', base: '/site/old.tar' })
+  })
+
+  it('is taken without where it is not; a host that lacks something leads to who can name it', async () => {
+    const around = new FakeSurroundings([...HERE, 'base-file', '', '/stick/old.tar', 'install'], { bundles: [delta] })
+    around.failures.plan = [REFUSAL]
+    expect((await ended(around)).draft).toMatchObject({ base: '/stick/old.tar' })
+  })
+
+  it('leaves no base behind when a whole bundle is chosen instead', async () => {
+    const other = foundBundle('/site/other.tar', [offer('central-ledger')])
+    const around = new FakeSurroundings([...HERE, 'bundle', '/site/other.tar', 'install'], {
+      bundles: [delta, whole, other],
+    })
+    expect((await ended(around)).draft.base).toBeUndefined()
+  })
+})
+
 describe('bundles', () => {
   it('are asked for first when none is found', async () => {
     const elsewhere = [foundBundle('/stick/hub.tar', [offer('central-ledger')])]

@@ -60,6 +60,27 @@ describe('siteText', () => {
     })
   })
 
+  it('says whom to trust, or that it goes on without', () => {
+    const path = place()
+    const trust = [join(path, '..', 'release.pub'), '/etc/mojabox/other.pub']
+    expect(parse(siteText(draft(path, { trust }), undefined, path)).trust).toEqual(['release.pub', trust[1]])
+    const without = parse(siteText(draft(path, { allowUnsigned: true }), undefined, path))
+    expect(without).toMatchObject({ allowUnsigned: true })
+    expect(without).not.toHaveProperty('trust')
+  })
+
+  it('names the base of a delta, and no longer once it is none', async () => {
+    const path = place()
+    const base = join(path, '..', 'old.tar')
+    writeFileSync(path, siteText(draft(path, { base }), undefined, path))
+    expect(parse(readFileSync(path, 'utf8')).base).toBe('old.tar')
+    const found = await findSite(path)
+    if (!found?.site) throw new Error('no site')
+    expect(draftOf(found.site).base).toBe(base)
+    const text = siteText({ ...draftOf(found.site), base: undefined }, found, path)
+    expect(parse(text)).not.toHaveProperty('base')
+  })
+
   it('knows this machine', () => {
     const path = place()
     const { hosts } = parse(siteText(draft(path, { where: 'here' }), undefined, path))
