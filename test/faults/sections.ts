@@ -79,6 +79,11 @@ export async function contentOf(path: string, { kind, name, role, title, last }:
 /** Copies a bundle with its signatures. */
 export async function copyBundle(from: string, to: string): Promise<void> {
   await copyFile(from, to)
+  await copySignatures(from, to)
+}
+
+/** Where there are any. */
+export async function copySignatures(from: string, to: string): Promise<void> {
   if ((await stat(signaturePath(from)).catch(() => undefined)) !== undefined)
     await copyFile(signaturePath(from), signaturePath(to))
 }

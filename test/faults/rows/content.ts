@@ -13,7 +13,7 @@ import { type Forgery, forgeries } from '../forgeries.ts'
 import type { Ground } from '../ground.ts'
 import { armPoints, disarmPoints, hits } from '../points/points.ts'
 import { type FaultRow, type FaultVerb, VERBS } from '../row.ts'
-import { contentOf, copyBundle, flipBit, sectionsOf, type Wanted } from '../sections.ts'
+import { contentOf, copyBundle, copySignatures, flipBit, sectionsOf, type Wanted } from '../sections.ts'
 import { ENGINE, type Subject } from '../subject.ts'
 
 const CORRUPT = { exit: EXIT.bundle, code: 'blob-corrupt' }
@@ -94,8 +94,10 @@ const forged: FaultRow = {
     for (const { name, write } of made) {
       const path = join(ground.desk.folder, 'forged.tar')
       await write(path)
+      // What the good one was signed with does not make up for it.
+      await copySignatures(ground.bundles.base, path)
       await refusedAtDesk(subject, path, name)
-      await rm(path)
+      for (const each of [path, signaturePath(path)]) await rm(each, { force: true })
     }
     return stillGood(subject, changes, made.length)
   },
