@@ -1,16 +1,14 @@
 /**
- * `npm test`: static checks and advisories, then every test, after setting up what they need (the executables, the lab, the bundle).
- * `-- --project unit` (or integration, e2e) runs one kind; further words are handed to vitest. Ends with
+ * `npm test`: static checks and advisories, then every test, after setting up what they need (the executables, the lab,
+ * the bundle). `-- --project unit` (or integration, e2e, faults) runs one kind; further words are handed to vitest. Ends with
  * `N passed, N failed`.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ensurePackages } from '../test/lab/packages.ts'
-import { setUpLab } from '../test/lab/set-up.ts'
 import { audit } from './audit/audit.ts'
-import { BUNDLE, buildBundle, buildExecutables, foreground } from './lab/artifacts.ts'
-import { composePlugin } from './lab/compose-plugin.ts'
+import { foreground } from './lab/artifacts.ts'
+import { setUpForTests } from './lab/set-up-for-tests.ts'
 import { stages } from './lab/stages.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -40,14 +38,7 @@ async function main(): Promise<void> {
     audited = await audit(say)
   })
   if (!onlyUnit(args)) {
-    await stage('executables', () => buildExecutables())
-    const lab = await stage('lab', () => setUpLab({ log: say }))
-    await stage('bundle', () => buildBundle(lab.registry.address))
-    await stage('what tests call', async () => {
-      await ensurePackages(['openssh-server', 'skopeo', 'sudo'])
-      process.env.MOJABOX_COMPOSE = await composePlugin(BUNDLE)
-      process.env.MOJABOX_LAB_REGISTRY = lab.registry.address
-    })
+    await setUpForTests(stage, say)
   }
   const outcome = await stage('tests', () => runTests(args))
   say(`\ntimes:\n${summary()}`)

@@ -1,6 +1,7 @@
 import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import type { Emit, PlannedStep } from '../contract/events.ts'
 import type { Step, StepContext, StepHandler } from '../contract/step.ts'
+import { diskFailure } from '../store/disk-space.ts'
 import type { Journal } from './journal.ts'
 
 /** Finds the handler of a step kind; unknown kinds are a bug. */
@@ -37,7 +38,7 @@ export async function applySteps(
     const title = handler.describe(step.params)
     const stepContext = context(step)
     stepContext.signal.throwIfAborted()
-    const startedAt = Date.now()
+    const startedAt = performance.now()
     emit({ type: 'step-started', id: step.id, title, index, count: steps.length })
     try {
       const applied = await applyOne(step, handler, stepContext, journal)
@@ -101,7 +102,7 @@ export async function undoSteps(
     const title = `undo: ${handler.describe(step.params)}`
     const stepContext = context(step)
     stepContext.signal.throwIfAborted()
-    const startedAt = Date.now()
+    const startedAt = performance.now()
     emit({ type: 'step-started', id: step.id, title, index, count: todo.length })
     try {
       const needed = (await handler.neededBy?.(stepContext, step.params, before)) ?? []
@@ -129,6 +130,8 @@ export async function undoSteps(
 
 function inStep(title: string, error: unknown): MojaboxError {
   if (error instanceof MojaboxError) return error
+  const disk = diskFailure(error)
+  if (disk) return disk
   const facts = factsOf(error)
   return new MojaboxError(
     { ...facts, code: 'step-failed', kind: 'step', message: `${title}: ${facts.message}` },
@@ -137,5 +140,5 @@ function inStep(title: string, error: unknown): MojaboxError {
 }
 
 function secondsSince(startedAt: number): number {
-  return Math.round(Date.now() - startedAt) / 1000
+  return Math.round(performance.now() - startedAt) / 1000
 }

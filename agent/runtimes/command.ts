@@ -111,9 +111,9 @@ function endOf(child: ChildProcess, input: string | undefined): Promise<Ending> 
 
 /** Settles once no process of the command's group is left, or all were sent SIGKILL. */
 async function endGroup(child: ChildProcess, killAfterMs: number): Promise<void> {
-  const deadline = Date.now() + killAfterMs
+  const deadline = performance.now() + killAfterMs
   let left = signalGroup(child, 'SIGTERM')
-  while (left && Date.now() < deadline) {
+  while (left && performance.now() < deadline) {
     await setTimeoutPromise(50)
     left = signalGroup(child, 0)
   }

@@ -147,8 +147,8 @@ async function answerStatus(status: () => Promise<NodeStatus>): Promise<() => Pr
 
 /** Waits for the services to be up, at most `SETTLE_LIMIT_MS`. */
 async function settled(status: () => Promise<NodeStatus>, signal: AbortSignal): Promise<void> {
-  const until = Date.now() + SETTLE_LIMIT_MS
-  while (Date.now() < until) {
+  const until = performance.now() + SETTLE_LIMIT_MS
+  while (performance.now() < until) {
     const { hub } = await status().catch(() => ({ hub: 'down' }))
     if (hub === 'up') return
     await delay(LOOK_EVERY_MS, undefined, { signal })

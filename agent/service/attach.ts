@@ -98,14 +98,14 @@ async function startEngine(run: RunCommand, reentry: ReentryArgv): Promise<Socke
     ...properties,
     ...reentry(['node', 'engine']),
   ]
-  const until = Date.now() + START_LIMIT_MS
+  const until = performance.now() + START_LIMIT_MS
   let stderr = ''
   for (let tries = 0; ; tries += 1) {
     // Another relay may have been first, or the last run's engine is still on its way out: then the unit is there.
     if (tries % STARTS_EVERY === 0) stderr = (await run(argv, { okCodes: [0, 1] })).stderr
     const socket = await tryConnect()
     if (socket) return socket
-    if (Date.now() > until) throw notStarted(stderr)
+    if (performance.now() > until) throw notStarted(stderr)
     await delay(LOOK_EVERY_MS)
   }
 }

@@ -48,11 +48,11 @@ export class DeskLink {
 
   /** True while a desk is connected and was heard of lately. */
   get alive(): boolean {
-    return this.#channel !== undefined && Date.now() - this.#lastHeardAt < DESK_SILENT_MS
+    return this.#channel !== undefined && performance.now() - this.#lastHeardAt < DESK_SILENT_MS
   }
 
   get lastHeardMs(): number {
-    return Date.now() - this.#lastHeardAt
+    return performance.now() - this.#lastHeardAt
   }
 
   /** Takes a channel whose hello was read; an older one is dropped. */
@@ -60,11 +60,11 @@ export class DeskLink {
     this.#channel?.destroy()
     this.#loseTransfers()
     this.#channel = channel
-    this.#lastHeardAt = Date.now()
+    this.#lastHeardAt = performance.now()
     this.#saidWaiting = false
     channel.onMessage = (message) => this.#hear(message)
     channel.onData = async (id, bytes) => {
-      this.#lastHeardAt = Date.now()
+      this.#lastHeardAt = performance.now()
       this.receivedBytes += bytes.length
       await this.#transfers.get(id)?.take(bytes)
     }
@@ -167,10 +167,10 @@ export class DeskLink {
   }
 
   async #whenConnected(digest: Digest, signal: AbortSignal): Promise<Channel<DeskMessage, NodeMessage>> {
-    const until = Date.now() + DESK_WAIT_MS
+    const until = performance.now() + DESK_WAIT_MS
     while (!this.#channel) {
       signal.throwIfAborted()
-      const left = until - Date.now()
+      const left = until - performance.now()
       if (left <= 0) throw deskGone(digest)
       this.#sayWaiting(digest)
       await new Promise<void>((resolve) => {
@@ -195,7 +195,7 @@ export class DeskLink {
   }
 
   #hear(message: DeskMessage): void {
-    this.#lastHeardAt = Date.now()
+    this.#lastHeardAt = performance.now()
     if (message.type === 'abort') this.onAbort()
     else if (message.type === 'end') this.#transfers.get(message.id)?.finish()
     else if (message.type === 'elsewhere') this.#transfers.get(message.id)?.finish(undefined, message.host)

@@ -77,10 +77,14 @@ function welcome(socket: Socket, link: DeskLink, current: () => Current, begin: 
   }
 }
 
-/** Only the same order may take a run up, when its own desk is away and it is not being stopped. */
+/**
+ * Only the same order may take a run up, when its own desk is away and it is not being stopped. Its own desk may at any
+ * time: what it sent over a link that it has given up may have come only now, and look like a sign of life.
+ */
 function refuseOther(asked: WorkOrder, running: WorkOrder, stopping: boolean, link: DeskLink): void {
   const same = sameOrder(asked, running)
-  if (same && !link.alive && !stopping) return
+  const own = same && asked.run === running.run
+  if (same && (own || !link.alive) && !stopping) return
   const seen = link.alive ? `its desk was heard of ${Math.round(link.lastHeardMs / 1000)} s ago` : 'its desk is away'
   const state = stopping ? 'it is being stopped' : seen
   throw new MojaboxError({

@@ -29,7 +29,7 @@ export async function removeData(
 ): Promise<void> {
   const id = 'reset-data'
   const title = 'the hub’s data taken away'
-  const startedAt = Date.now()
+  const startedAt = performance.now()
   emit({ type: 'step-started', id, title, index: 0, count: 1 })
   for (const step of steps.filter(({ kind }) => kind === 'compose').reverse()) {
     const given = context(step)
@@ -37,5 +37,5 @@ export async function removeData(
     stepContext.signal.throwIfAborted()
     await handlers(step.kind).undo?.(stepContext, step.params, null)
   }
-  emit({ type: 'step-done', id, title, changed: true, seconds: Math.round(Date.now() - startedAt) / 1000 })
+  emit({ type: 'step-done', id, title, changed: true, seconds: Math.round(performance.now() - startedAt) / 1000 })
 }

@@ -15,6 +15,7 @@ import { Journal } from '../engine/journal.ts'
 import { handlerOf } from '../engine/steps/registry.ts'
 import { createRunCommand } from '../runtimes/command.ts'
 import { Arrivals } from '../store/arrivals.ts'
+import { diskFailure } from '../store/disk-space.ts'
 import { openNodeBundle } from '../store/node-bundle.ts'
 import { Store } from '../store/store.ts'
 import type { DeskLink } from './desk-link.ts'
@@ -47,8 +48,8 @@ interface Run {
 /** Carries out one order, telling what happens; never throws: the last event says how it ended. */
 export async function runOrder(hello: Hello, link: DeskLink, signal: AbortSignal): Promise<void> {
   const { order } = hello
-  const startedAt = Date.now()
-  const aheadMs = Date.parse(hello.deskTime) - startedAt
+  const startedAt = performance.now()
+  const aheadMs = Date.parse(hello.deskTime) - Date.now()
   const emit: Emit = (body) => {
     const event: Event = { ...body, at: new Date().toISOString(), host: order.host, run: order.run }
     link.tell(event)
@@ -63,10 +64,10 @@ export async function runOrder(hello: Hello, link: DeskLink, signal: AbortSignal
     const run = await begin(order, store, { link, seeding }, emit, signal, () => Date.now() + aheadMs)
     changed = await VERBS[order.verb](run)
   } catch (error) {
-    failure = signal.aborted ? signal.reason : error
+    failure = signal.aborted ? signal.reason : (diskFailure(error) ?? error)
   }
   if (seeding?.bytes) emit({ type: 'seeded', ...seeding.bytes })
-  const seconds = Math.round(Date.now() - startedAt) / 1000
+  const seconds = Math.round(performance.now() - startedAt) / 1000
   if (failure === undefined) emit({ type: 'run-finished', outcome: 'done', changed, seconds })
   else emit({ type: 'run-finished', outcome: 'failed', changed, seconds, error: factsOf(failure) })
   await seeding?.close(failure === undefined)

@@ -151,7 +151,10 @@ export function imageContent(
       const sizeBytes = blobs.get(digest) ?? patches.get(digest)
       if (sizeBytes === undefined) return undefined
       if ((await context.store.sizeOf(digest)) === sizeBytes) {
-        return { sizeBytes, read: (offset) => context.store.read(digest, offset) }
+        // Who asks for the rest of a blob checks it whole by itself.
+        const kept = (offset: number) =>
+          offset > 0 ? context.store.read(digest, offset) : context.store.readChecked(digest)
+        return { sizeBytes, read: (offset) => watched(kept(offset)) }
       }
       const arrival = context.arrivals.get(digest, sizeBytes)
       arrival.done.catch((error) => failure.abort(error))
@@ -171,8 +174,8 @@ export function imageContent(
     async settle() {
       if (!keepBlobs) return
       // The runtime has an image a moment before its last answer is accounted for here.
-      const until = Date.now() + ACCOUNTING_LIMIT_MS
-      while ([...readers.values()].some((count) => count > 0) && Date.now() < until) await delay(10)
+      const until = performance.now() + ACCOUNTING_LIMIT_MS
+      while ([...readers.values()].some((count) => count > 0) && performance.now() < until) await delay(10)
       for (const digest of served) await context.arrivals.keep(digest, blobs.get(digest) ?? 0)
     },
   }

@@ -76,7 +76,8 @@ function namingArtifacts(bundle: OpenBundle): ReturnType<typeof jsonReader> {
     } catch (error) {
       if (!(error instanceof MojaboxError) || error.facts.code !== 'blob-corrupt') throw error
       const artifact = bundle.manifest.artifacts.find((entry) => entry.descriptor.digest === descriptor.digest)
-      throw corruptBlob(descriptor.digest, error.facts.found ?? '', ownerText(artifact ? [artifact] : undefined))
+      const { message } = corruptBlob(descriptor.digest, '', ownerText(artifact ? [artifact] : undefined))
+      throw new MojaboxError({ ...error.facts, message }, { cause: error })
     }
   }
 }

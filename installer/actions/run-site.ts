@@ -78,7 +78,7 @@ export async function runSite(options: SiteRun): Promise<unknown> {
       const order = orderFor(options, host, run, part?.address)
       const emit: Emit = (body) =>
         options.onEvent({ ...body, at: new Date().toISOString(), host: host.name, run } as EventBody & Event)
-      const startedAt = Date.now()
+      const startedAt = performance.now()
       let told = false
       part?.begin()
       try {
@@ -87,7 +87,7 @@ export async function runSite(options: SiteRun): Promise<unknown> {
         if (last.outcome === 'failed') throw new MojaboxError(last.error ?? UNSAID)
       } catch (cause) {
         const error = options.signal.aborted ? options.signal.reason : cause
-        const seconds = Math.round(Date.now() - startedAt) / 1000
+        const seconds = Math.round(performance.now() - startedAt) / 1000
         if (!told) emit({ type: 'run-finished', outcome: 'failed', changed: 0, seconds, error: factsOf(error) })
         throw error
       } finally {
@@ -154,8 +154,8 @@ class Advance {
 
   /** Called at each loss: false when the run never began, or has not got on since the first of these losses for long. */
   mayReconnect(): boolean {
-    this.#lostAt ??= Date.now()
-    return this.#begun && Date.now() - this.#lostAt <= RECONNECT_FOR_MS
+    this.#lostAt ??= performance.now()
+    return this.#begun && performance.now() - this.#lostAt <= RECONNECT_FOR_MS
   }
 
   /** Once an outage, however often it is tried. */

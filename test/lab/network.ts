@@ -41,6 +41,16 @@ export async function restoreNetwork(name: string): Promise<void> {
   await run(['ip', 'link', 'set', await hostLink(name), 'master', labNetwork.bridge])
 }
 
+/** Has no more than that pass to a node, in words of `tc` such as `1mbit`, until `unshapeNetwork` or its restart. */
+export async function shapeNetwork(name: string, rate: string): Promise<void> {
+  const queue = ['root', 'tbf', 'rate', rate, 'burst', '16kb', 'latency', '400ms']
+  await run(['tc', 'qdisc', 'replace', 'dev', await hostLink(name), ...queue])
+}
+
+export async function unshapeNetwork(name: string): Promise<void> {
+  await run(['tc', 'qdisc', 'delete', 'dev', await hostLink(name), 'root'])
+}
+
 /** This machine's end of the virtual cable to a node. */
 async function hostLink(name: string): Promise<string> {
   const pid = await docker(['inspect', '--format', '{{.State.Pid}}', `mojabox-lab-${name}`])

@@ -99,7 +99,7 @@ async function waitUntilSettled(
   watch: CrashWatch,
   upFailure: unknown,
 ): Promise<void> {
-  const until = Date.now() + params.waitSeconds * 1000
+  const until = performance.now() + params.waitSeconds * 1000
   const total = params.services.length + params.jobs.length
   for (;;) {
     const containers = await listContainers(context.run)
@@ -110,7 +110,8 @@ async function waitUntilSettled(
     const stopped = containers.find(
       (container) => waiting.includes(container.service) && container.state === 'exited' && container.exitCode !== 0,
     )
-    if (stopped || upFailure || Date.now() > until) throw await notUp(context, params, waiting, stopped, upFailure)
+    if (stopped || upFailure || performance.now() > until)
+      throw await notUp(context, params, waiting, stopped, upFailure)
     await delay(LOOK_EVERY_MS, undefined, { signal: context.signal })
   }
 }

@@ -106,6 +106,11 @@ async function layOut(context: StepContext, params: PackagesParams): Promise<str
     const name = layer.annotations?.[ANNOTATIONS.title] ?? ''
     if (!/^(Packages(\.\w+)?|[A-Za-z0-9][A-Za-z0-9.+~_%:-]*\.deb)$/.test(name))
       throw new Error(`package file name ${JSON.stringify(name)}`)
+    // It was checked when it came, maybe long ago: apt would refuse it now, and each time again.
+    if (!(await context.store.isWhole(layer.digest))) {
+      await context.store.remove(layer.digest)
+      await context.arrivals.keep(layer.digest, layer.size)
+    }
     await link(context.store.blobPath(layer.digest), join(folder, name))
   }
   await writeFile(join(folder, 'sources.list'), `deb [trusted=yes] file:${folder} ./\n`)
@@ -133,7 +138,7 @@ function aptOptions(folder: string): string[] {
  * still be at work (a fresh cloud host upgrades itself at boot): dpkg then says that it is locked, and is asked again.
  */
 async function mendHalfInstalled(context: StepContext): Promise<void> {
-  const until = Date.now() + LOCK_WAIT_MS
+  const until = performance.now() + LOCK_WAIT_MS
   for (;;) {
     const { stdout } = await context.run(['dpkg', '--audit'])
     if (stdout.trim() === '') return
@@ -144,7 +149,7 @@ async function mendHalfInstalled(context: StepContext): Promise<void> {
       env: { DEBIAN_FRONTEND: 'noninteractive' },
     })
     // What it could not finish, apt will name.
-    if (code !== 2 || !/lock/.test(stderr) || Date.now() > until) return
+    if (code !== 2 || !/lock/.test(stderr) || performance.now() > until) return
     await delay(LOCK_LOOK_MS, undefined, { signal: context.signal })
   }
 }

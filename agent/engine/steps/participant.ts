@@ -126,25 +126,25 @@ async function arrival(
   times: ParticipantTimes,
 ): Promise<'arrived' | 'lost'> {
   const wanted = unitsOf(params.funds)
-  const startedAt = Date.now()
+  const startedAt = performance.now()
   const hasArrived = async () => {
     const account = await settlementAccount(api, params)
     return account !== undefined && fundsOf(account) >= wanted
   }
-  while (Date.now() - startedAt < times.usualMs) {
+  while (performance.now() - startedAt < times.usualMs) {
     if (await hasArrived()) return 'arrived'
     await delay(100, undefined, { signal: context.signal })
   }
   const kafka = await open({ brokers: params.fundsIn.brokers, signal: context.signal })
   try {
     let readSince: number | undefined
-    while (Date.now() - startedAt < times.longestMs) {
+    while (performance.now() - startedAt < times.longestMs) {
       if (await hasArrived()) return 'arrived'
       const partitions = (await kafka.topics()).get(params.fundsIn.topic) ?? 0
       const lag = await kafka.lag(params.fundsIn.group, params.fundsIn.topic, partitions)
       const read = lag.length > 0 && lag.every(({ committed, end }) => committed >= end)
-      readSince = read ? (readSince ?? Date.now()) : undefined
-      if (readSince !== undefined && Date.now() - readSince >= times.graceMs)
+      readSince = read ? (readSince ?? performance.now()) : undefined
+      if (readSince !== undefined && performance.now() - readSince >= times.graceMs)
         return (await hasArrived()) ? 'arrived' : 'lost'
       await delay(250, undefined, { signal: context.signal })
     }

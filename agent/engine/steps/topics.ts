@@ -38,8 +38,8 @@ const SETTLED_MS = 10_000
 
 /** A topic that was made is listed a moment later. */
 async function settled(context: StepContext, kafka: Kafka, params: TopicsParams): Promise<void> {
-  const until = Date.now() + SETTLED_MS
-  while (lacking(params, await kafka.topics()).length > 0 && Date.now() < until) {
+  const until = performance.now() + SETTLED_MS
+  while (lacking(params, await kafka.topics()).length > 0 && performance.now() < until) {
     context.signal.throwIfAborted()
     await new Promise((resolve) => setTimeout(resolve, 200))
   }

@@ -32,7 +32,7 @@ function reads(context: ValidateContext, wanted: ConsumerGroup): Promise<ReportC
 
 /** A group that is being assigned, or is catching up, gets a moment. */
 async function settledFinding(context: ValidateContext, wanted: ConsumerGroup, partitions: number): Promise<Finding> {
-  const until = Date.now() + context.times.settleMs
+  const until = performance.now() + context.times.settleMs
   const containers = context.containers.filter((found) => found.service === wanted.service)
   const stopped = containers.find(({ state }) => state !== 'running')
   if (containers.length === 0 || stopped)
@@ -43,7 +43,7 @@ async function settledFinding(context: ValidateContext, wanted: ConsumerGroup, p
     const assignment = assigned(await context.kafka.group(wanted.group), wanted, partitions, addresses)
     const unread = await unreadOf(context, wanted, partitions)
     if (assignment.status === 'pass' && unread === 0n) return pass(`${assignment.found}, nothing unread`)
-    if (Date.now() >= until) {
+    if (performance.now() >= until) {
       if (assignment.status === 'fail') return assignment
       const dropping = first !== undefined && unread < first
       return dropping

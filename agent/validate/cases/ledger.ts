@@ -178,10 +178,10 @@ class Move {
   }
 
   private async balanceMoves(from: bigint, to: bigint): Promise<Finding> {
-    const startedAt = Date.now()
+    const startedAt = performance.now()
     for (;;) {
       const units = (await this.readAccount())?.units
-      const elapsed = Date.now() - startedAt
+      const elapsed = Math.round(performance.now() - startedAt)
       if (units === to) return pass(`${decimalOf(-from)} to ${decimalOf(-to)} in ${elapsed} ms`)
       if (units !== from) return fail(`${decimalOf(-from)} to ${units === undefined ? 'nothing' : decimalOf(-units)}`)
       if (elapsed > this.context.times.fundsMs)
@@ -191,7 +191,7 @@ class Move {
   }
 
   private async isCommitted(transferId: string, moved: string): Promise<Finding> {
-    const until = Date.now() + this.context.times.fundsMs
+    const until = performance.now() + this.context.times.fundsMs
     for (;;) {
       const states = await query(
         this.context,
@@ -200,7 +200,7 @@ class Move {
       )
       const state = states.at(-1)?.[0] ?? 'nowhere'
       if (state === 'COMMITTED') return pass(moved)
-      if (Date.now() > until) return fail(`${moved}, but it is ${state}`)
+      if (performance.now() > until) return fail(`${moved}, but it is ${state}`)
       await this.pause()
     }
   }
@@ -210,8 +210,8 @@ class Move {
     const { group, topic } = this.ground.provisioning.fundsIn
     const partitions = (await this.context.partitions()).get(topic) ?? 0
     if (partitions === 1) return
-    const until = Date.now() + this.context.times.fundsMs
-    while (Date.now() < until) {
+    const until = performance.now() + this.context.times.fundsMs
+    while (performance.now() < until) {
       const lag = await this.context.kafka.lag(group, topic, partitions)
       if (lag.every(({ committed, end }) => committed >= end)) return
       await this.pause()

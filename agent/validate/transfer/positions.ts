@@ -24,11 +24,11 @@ export async function readPositions({ context, payer, payee }: Session): Promise
 /** Looks until the positions are as wanted; fails when they are not in time, with what they are. */
 export async function positionsBecome(session: Session, from: Positions, to: Positions): Promise<Finding> {
   const { context } = session
-  const until = Date.now() + context.times.fundsMs
+  const until = performance.now() + context.times.fundsMs
   for (;;) {
     const now = await readPositions(session)
     if (now.payer === to.payer && now.payee === to.payee) return pass(changeOf(session, from, now))
-    if (Date.now() > until) return fail(`${changeOf(session, from, now)}, instead of ${wordsOf(session, to)}`)
+    if (performance.now() > until) return fail(`${changeOf(session, from, now)}, instead of ${wordsOf(session, to)}`)
     await delay(context.times.lookMs, undefined, { signal: context.signal })
   }
 }

@@ -13,11 +13,11 @@ const UNDER_WAY = ['RECEIVED_PREPARE', 'RESERVED', 'RECEIVED_FULFIL', 'RESERVED_
  */
 export async function settledPositions(session: Session): Promise<Positions> {
   const { context } = session
-  const until = Date.now() + EXPIRES_MS + context.times.timeoutMs
+  const until = performance.now() + EXPIRES_MS + context.times.timeoutMs
   for (;;) {
     const positions = await readPositions(session)
     // What one owes is owed to the other, unless something is under way; only then is the database asked.
-    if (positions.payer + positions.payee === 0n || Date.now() > until) return positions
+    if (positions.payer + positions.payee === 0n || performance.now() > until) return positions
     if ((await underWay(session)) === 0) return positions
     await delay(context.times.lookMs, undefined, { signal: context.signal })
   }

@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Event } from '../../../agent/contract/events.ts'
 import { type ErrorFacts, EXIT_CODES, factsOf, MojaboxError } from '../../../bundles/format/error.ts'
 import { runSite, type SiteRun } from '../../../installer/actions/run-site.ts'
 import { Site } from '../../../installer/site/site.ts'
+import { clockToPutForward } from '../put-forward.ts'
 import { eventually } from '../service/fake-desk.ts'
 import { FakeNode } from './fake-node.ts'
 
@@ -275,23 +276,21 @@ describe('runSite, when the link is lost', () => {
   }, 15_000)
 
   it('takes the run up again after a long quiet step', async () => {
-    vi.useFakeTimers({ toFake: ['Date'] })
-    onTestFinished(() => void vi.useRealTimers())
+    const putForward = clockToPutForward()
     const node = new FakeNode()
     node.play = async (attachment, index) => {
       const order = await attachment.welcome(index > 0)
       attachment.tell({ type: 'step-started', id: 'a', title: 'A', index: 0, count: 1 }, order)
       if (index > 0) return void attachment.finish(order)
       await delay(50)
-      vi.setSystemTime(Date.now() + 10 * 60_000)
+      putForward(10 * 60_000)
       await attachment.cut()
     }
     expect(await run({ n1: node }).done).toBeUndefined()
   }, 15_000)
 
   it('gives up on an engine that dies at the same place each time', async () => {
-    vi.useFakeTimers({ toFake: ['Date'] })
-    onTestFinished(() => void vi.useRealTimers())
+    const putForward = clockToPutForward()
     const node = new FakeNode()
     node.play = async (attachment) => {
       const order = await attachment.welcome()
@@ -301,7 +300,7 @@ describe('runSite, when the link is lost', () => {
         new Date().toISOString(),
       )
       await delay(10)
-      vi.setSystemTime(Date.now() + 60_000)
+      putForward(60_000)
       attachment.exit(0)
     }
     const error = await run({ n1: node }).done

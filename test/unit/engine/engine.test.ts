@@ -230,6 +230,14 @@ describe('applySteps', () => {
     expect(node.asked).toEqual(['before a'])
   })
 
+  it('tells what the file system refused a step as what it is', async () => {
+    const node = await FakeNode.create()
+    node.breaks.apply = () => {
+      throw Object.assign(new Error('EROFS: read-only file system, write'), { code: 'EROFS' })
+    }
+    expect(await failed(node.apply())).toMatchObject({ facts: { code: 'disk-read-only', kind: 'step' } })
+  })
+
   it('tells why a step failed also when that cannot be journaled', async () => {
     const node = await FakeNode.create()
     const full = new MojaboxError({ code: 'disk-full', kind: 'step', message: 'the disk is full' })

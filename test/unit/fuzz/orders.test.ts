@@ -29,6 +29,7 @@ const FULL = orderOf({
     ports: { kafka: 9092 },
     services: { kafka: { environment: { A: 'b' }, cpus: 1, memory: '1g', logLevel: 'info' } },
   },
+  seeding: { address: '10.0.0.7' },
   skipChecks: ['memory'],
 })
 

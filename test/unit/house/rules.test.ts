@@ -57,6 +57,10 @@ describe('the house', () => {
     ])
   })
 
+  it('measures how long it waits by a clock that nobody sets', () => {
+    expect(found(/\b(until|deadline)\s*=\s*Date\.now\(\)/)).toEqual([])
+  })
+
   it('asks in one place', () => {
     const askers = product.filter(({ text }) =>
       /['"](inquirer|@inquirer\/\w+|node:readline(\/promises)?)['"]/.test(text),

@@ -5,6 +5,7 @@ import { Channel, type NodeMessage, PROTOCOL_VERSION } from '../../../agent/cont
 import type { RunCommand } from '../../../agent/contract/step.ts'
 import { carryOutHere, ENGINE_UNIT, mustOutlive, relay } from '../../../agent/service/attach.ts'
 import { serveEngine } from '../../../agent/service/engine-server.ts'
+import { clockToPutForward } from '../put-forward.ts'
 import { eventually } from './fake-desk.ts'
 import { orderOf } from './orders.ts'
 
@@ -128,11 +129,10 @@ describe('relay', () => {
   })
 
   it('says where to look when systemd starts no engine', async () => {
-    vi.useFakeTimers({ toFake: ['Date'] })
-    onTestFinished(() => void vi.useRealTimers())
+    const putForward = clockToPutForward()
     const ssh = sshChannel()
     const run: RunCommand = async () => {
-      vi.setSystemTime(Date.now() + 21_000)
+      putForward(21_000)
       return { code: 1, stdout: '', stderr: 'Failed to connect to bus' }
     }
     const error = await relay(run, reentry, ssh.stdin, ssh.stdout).catch((thrown) => thrown)

@@ -5,6 +5,7 @@ import type { Event, EventBody } from '../../../agent/contract/events.ts'
 import { DESK_WAIT_MS, DeskLink } from '../../../agent/service/desk-link.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import type { MojaboxError } from '../../../bundles/format/error.ts'
+import { clockToPutForward } from '../put-forward.ts'
 import { eventually, FakeDesk } from './fake-desk.ts'
 
 const CONTENT = 'the content of a blob'
@@ -226,15 +227,13 @@ describe('waiting for the desk', () => {
 })
 
 describe('alive', () => {
-  afterEach(() => void vi.useRealTimers())
-
   it('is true while a desk was heard of lately', async () => {
     const link = new DeskLink()
     expect(link.alive).toBe(false)
-    vi.useFakeTimers({ toFake: ['Date'] })
+    const putForward = clockToPutForward()
     const desk = attached(link)
     expect(link.alive).toBe(true)
-    vi.setSystemTime(Date.now() + DESK_SILENT_MS + 1)
+    putForward(DESK_SILENT_MS + 1)
     expect(link.alive).toBe(false)
     desk.channel.send({ type: 'ping' })
     await eventually(() => link.alive || undefined)

@@ -8,6 +8,7 @@ import { NODE_PATHS } from '../../../agent/contract/paths.ts'
 import type { WorkOrder } from '../../../agent/contract/work-order.ts'
 import type { DeskLink } from '../../../agent/service/desk-link.ts'
 import { serveEngine } from '../../../agent/service/engine-server.ts'
+import { clockToPutForward } from '../put-forward.ts'
 import { eventually } from './fake-desk.ts'
 import { orderOf } from './orders.ts'
 
@@ -132,11 +133,22 @@ describe('serveEngine', () => {
     const engine = await startEngine()
     const silent = new Desk().hello(orderOf())
     await silent.answer()
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + DESK_SILENT_MS + 1_000 })
-    onTestFinished(() => void vi.useRealTimers())
+    clockToPutForward()(DESK_SILENT_MS + 1_000)
     expect(await new Desk().hello(orderOf()).answer()).toMatchObject({ type: 'welcome', attached: true })
     await silent.channel.closed
     expect(engine.run.signal?.aborted).toBe(false)
+  })
+
+  it('lets the desk of the run itself come back while its old link still looks alive', async () => {
+    const engine = await startEngine()
+    const first = new Desk().hello(orderOf({ run: 'run-1' }))
+    await first.answer()
+    expect(engine.run.link?.alive).toBe(true)
+    expect(await new Desk().hello(orderOf({ run: 'run-1' })).answer()).toMatchObject({
+      type: 'welcome',
+      attached: true,
+    })
+    await first.channel.closed
   })
 
   it.each<[string, Partial<WorkOrder>]>([

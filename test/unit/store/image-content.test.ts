@@ -264,6 +264,16 @@ describe('imageContent', () => {
     expect((await store.list()).toSorted()).toEqual([digestOf('base'), digestOf('one')].toSorted())
   })
 
+  it('ends the delivery with a blob that was damaged in the store since, which goes, and comes anew', async () => {
+    const { content, context, images, store, desk } = await contentOf({ keepBlobs: true })
+    await writeFile(store.blobPath(digestOf('base')), 'bass')
+    await expect(served(content, digestOf('base'))).rejects.toMatchObject({ facts: { code: 'blob-corrupt' } })
+    expect(content.failed.reason).toMatchObject({ facts: { kind: 'bundle' } })
+    expect(await store.list()).toEqual([])
+    expect(await served(imageContent(context, images), digestOf('base'))).toBe('base')
+    expect(desk.asked).toHaveLength(1)
+  })
+
   it('keeps nothing that was not taken whole', async () => {
     const { content, store } = await contentOf({ keepBlobs: true })
     ;(await content.blob(digestOf('base')))?.done?.(false)

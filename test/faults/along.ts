@@ -1,0 +1,101 @@
+import { expect } from 'vitest'
+import type { MojaboxProcess } from '../e2e/support/mojabox-process.ts'
+import type { Ground } from './ground.ts'
+import { type FaultRow, type FaultVerb, type Outcome, VERBS } from './row.ts'
+import type { Subject } from './subject.ts'
+
+/** A fault that goes by while images travel, and that a command has to get over: by itself, or started once more. */
+export interface Harm {
+  /** In kebab case; with group and verb it makes the id. */
+  fault: string
+  title: string
+  /** Verbs for which it runs within `npm test`. */
+  fast?: readonly FaultVerb[]
+  /** How much of the images has to be there, 0 to 1; without it the faults are spread over the transfer. */
+  at?: number
+  /** Does the harm and takes it back. @returns the command that goes on: the same, or the one that was started in its place */
+  make(subject: Subject, command: MojaboxProcess, ground: Ground): Promise<MojaboxProcess>
+}
+
+interface AlongRow extends FaultRow {
+  harm: Harm
+}
+
+/** Bytes a second: slow enough for each fault to come while images travel. */
+const RATE: Record<FaultVerb, string> = { install: '16M', upgrade: '4M' }
+
+/**
+ * A row for each harm and verb. All that are asked for share a command: one harm after the other while images travel, and
+ * after each more of them must come.
+ */
+export function rowsAlong(group: string, harms: readonly Harm[]): FaultRow[] {
+  return VERBS.flatMap((verb) =>
+    harms.map(
+      (harm): AlongRow => ({
+        id: `${group}/${harm.fault}/${verb}`,
+        title: harm.title,
+        verb,
+        harm,
+        ...(harm.fast?.includes(verb) && { fast: true }),
+        async run(ground) {
+          const asked = ground.rows.filter((row): row is AlongRow => row.verb === verb && 'harm' in row)
+          const along = () =>
+            hurtAlong(
+              ground,
+              verb,
+              asked.map((row) => row.harm),
+            )
+          const hurt = await ground.once(`along ${verb}`, along)
+          expect(hurt.made).toContain(harm.fault)
+          return hurt.outcome
+        },
+      }),
+    ),
+  )
+}
+
+interface Hurt {
+  /** The harms that were made, and after which the transfer went on. */
+  made: string[]
+  outcome: Outcome
+}
+
+async function hurtAlong(ground: Ground, verb: FaultVerb, harms: readonly Harm[]): Promise<Hurt> {
+  const subject = await ground.subject(verb)
+  const made: string[] = []
+  let command = subject.start({ timeoutMs: 15 * 60_000 }, ['--limit-rate', RATE[verb]])
+  for (const { harm, at } of spread(harms)) {
+    command = await hurtOnce(ground, subject, command, harm, at).catch((error: Error) => {
+      throw new Error(`${harm.fault}: ${error.message}\n${command.output.stderr}`, { cause: error })
+    })
+    made.push(harm.fault)
+  }
+  return { made, outcome: await subject.recovered(await command.ended, 'done') }
+}
+
+/** With the part of the transfer at which each comes, in that order. */
+function spread(harms: readonly Harm[]): { harm: Harm; at: number }[] {
+  const free = harms.filter(({ at }) => at === undefined)
+  const places = harms.map((harm) => ({ harm, at: harm.at ?? (free.indexOf(harm) + 0.5) / (free.length + 1) }))
+  return places.toSorted((left, right) => left.at - right.at)
+}
+
+/** Waits until so much has come, does the harm, and waits until more comes. */
+async function hurtOnce(
+  ground: Ground,
+  subject: Subject,
+  command: MojaboxProcess,
+  harm: Harm,
+  at: number,
+): Promise<MojaboxProcess> {
+  await command.saw('step-progress', ({ id, done, total }) => id === 'images' && done >= total * at)
+  const before = bytesOf(command)
+  const then = await harm.make(subject, command, ground)
+  await then.saw('step-progress', ({ id, done, total }) => id === 'images' && (done > before || done === total))
+  return then
+}
+
+function bytesOf({ events }: MojaboxProcess): number {
+  const told = events.flatMap((event) => (event.type === 'step-progress' && event.id === 'images' ? [event.done] : []))
+  return Math.max(0, ...told)
+}

@@ -1,0 +1,97 @@
+import { expect } from 'vitest'
+import { powerCycleNode } from '../../lab/nodes.ts'
+import { waitFor } from '../../lab/wait.ts'
+import type { Ground } from '../ground.ts'
+import { armPoints, disarmPoints, hitPoints } from '../points/points.ts'
+import { type FaultRow, type FaultVerb, type Outcome, VERBS } from '../row.ts'
+
+interface Cut {
+  fault: string
+  title: string
+  /** Where the engine stands still when the power goes. */
+  point: string
+}
+
+const BLOBS = '/var/lib/mojabox/store/blobs/sha256/BLOB'
+const CUTS: readonly Cut[] = [
+  { fault: 'before-rename', title: 'before a blob is renamed into the store', point: `rename:${BLOBS}` },
+  { fault: 'journal-write', title: 'as a line of the journal is written', point: 'journal:before:images' },
+  { fault: 'journal-written', title: 'when the line is on disk and nothing else', point: 'journaled:images' },
+  {
+    fault: 'file-rename',
+    title: 'before the Compose file is renamed into place',
+    point: 'rename:/var/lib/mojabox/deployments/core-test-harness/compose.yaml',
+  },
+  { fault: 'applied', title: 'when all services run and the journal does not say so yet', point: 'applied:services' },
+  {
+    fault: 'state-rename',
+    title: 'before the record of what is installed is renamed into place',
+    point: 'rename:/var/lib/mojabox/node.json',
+  },
+]
+
+async function cutAtEach(
+  ground: Ground,
+  verb: FaultVerb,
+  points: readonly string[],
+): Promise<{ points: string[]; outcome: Outcome }> {
+  const subject = await ground.subject(verb)
+  const { name } = subject.host
+  await armPoints(
+    name,
+    points.map((point) => ['stop', point]),
+  )
+  const command = subject.start({ timeoutMs: 20 * 60_000 })
+  let over = false
+  const ended = command.ended.finally(() => {
+    over = true
+  })
+  for (const [index] of points.entries()) {
+    await waitFor('the next point', async () => over || (await hitPoints(name)).length > index, { timeoutMs: 180_000 })
+    if (over) break
+    subject.host = await powerCycleNode(name)
+  }
+  const last = await ended
+  const hit = await hitPoints(name)
+  await disarmPoints(name)
+  return { points: hit, outcome: await subject.recovered(last, 'done') }
+}
+
+const atPoints = VERBS.flatMap((verb) =>
+  CUTS.map(
+    ({ fault, title, point }): FaultRow => ({
+      id: `power/${fault}/${verb}`,
+      title: `power cut ${title}`,
+      verb,
+      points: [point],
+      async run(ground) {
+        const asked = CUTS.map((cut) => cut.point).filter((each) =>
+          ground.rows.some((row) => row.verb === verb && row.points?.includes(each)),
+        )
+        const cut = await ground.once(`power cuts in ${verb}`, () => cutAtEach(ground, verb, asked))
+        expect(cut.points).toContain(point)
+        return cut.outcome
+      },
+    }),
+  ),
+)
+
+/** Cuts the power while a program runs in the host, for what is not the engine's own work. */
+const whileRuns = (fault: string, title: string, program: string): FaultRow => ({
+  id: `power/${fault}/install`,
+  title: `power cut ${title}`,
+  verb: 'install',
+  async run(ground) {
+    const subject = await ground.bare()
+    const command = subject.start()
+    await subject.running(program)
+    subject.host = await powerCycleNode(subject.host.name)
+    return subject.recovered(await command.ended, 'done')
+  },
+})
+
+/** The host loses its power. Its kernel is this machine's, so what was written is there: a missing sync does not show. */
+export const powerRows: readonly FaultRow[] = [
+  whileRuns('package-unpack', 'while dpkg unpacks', 'dpkg-deb'),
+  ...atPoints,
+]
