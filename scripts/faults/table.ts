@@ -1,8 +1,12 @@
-/** A row of the matrix that was run; without `error` it passed. */
-export interface FaultResult {
+/** A row of the matrix. */
+export interface FaultPlan {
   id: string
   title: string
   verb: string
+}
+
+/** A row that was run; without `error` it passed. */
+export interface FaultResult extends FaultPlan {
   said?: string
   outcome?: string
   error?: string
@@ -37,10 +41,13 @@ export function tableOf(rows: readonly FaultResult[]): string {
   return [line(head), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...rest.map(line)].join('\n')
 }
 
-/** The text of docs/faults.md. */
-export function docsOf(rows: readonly FaultResult[]): string {
+/** The text of docs/faults.md: what was run, and the rows of the matrix that were not. */
+export function docsOf(rows: readonly FaultResult[], all: readonly FaultPlan[]): string {
   const failed = rows.filter(({ error }) => error !== undefined).length
-  return `${INTRODUCTION}\n${rows.length} rows, ${failed} of them failed.\n\n${tableOf(rows)}\n`
+  const left = all.filter(({ id }) => !rows.some((row) => row.id === id))
+  const count = `${all.length} rows: ${rows.length - failed} passed, ${failed} failed, ${left.length} were not run.`
+  const notRun = left.length === 0 ? '' : `\n## Not run\n\n${left.map(({ id }) => `- \`${id}\`\n`).join('')}`
+  return `${INTRODUCTION}\n${count}\n\n${tableOf(rows)}\n${notRun}`
 }
 
 function cellsOf({ id, title, verb, said, outcome, error, seconds }: FaultResult): string[] {

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import type { MojaboxProcess } from '../e2e/support/mojabox-process.ts'
+import { waitFor } from '../lab/wait.ts'
 import type { Ground } from './ground.ts'
 import { type FaultRow, type FaultVerb, type Outcome, VERBS } from './row.ts'
 import type { Subject } from './subject.ts'
@@ -62,15 +63,16 @@ interface Hurt {
 
 async function hurtAlong(ground: Ground, verb: FaultVerb, harms: readonly Harm[]): Promise<Hurt> {
   const subject = await ground.subject(verb)
+  const commands = [subject.start({ timeoutMs: 15 * 60_000 }, ['--limit-rate', RATE[verb]])]
   const made: string[] = []
-  let command = subject.start({ timeoutMs: 15 * 60_000 }, ['--limit-rate', RATE[verb]])
   for (const { harm, at } of spread(harms)) {
-    command = await hurtOnce(ground, subject, command, harm, at).catch((error: Error) => {
-      throw new Error(`${harm.fault}: ${error.message}\n${command.output.stderr}`, { cause: error })
+    await hurtOnce(ground, subject, commands, harm, at).catch((error: Error) => {
+      const said = commands.at(-1)?.output.stderr
+      throw new Error(`${harm.fault}, after ${made.join(', ')}: ${error.message}\n${said}`, { cause: error })
     })
     made.push(harm.fault)
   }
-  return { made, outcome: await subject.recovered(await command.ended, 'done') }
+  return { made, outcome: await subject.recovered(await last(commands).ended, 'done') }
 }
 
 /** With the part of the transfer at which each comes, in that order. */
@@ -84,18 +86,46 @@ function spread(harms: readonly Harm[]): { harm: Harm; at: number }[] {
 async function hurtOnce(
   ground: Ground,
   subject: Subject,
-  command: MojaboxProcess,
+  commands: MojaboxProcess[],
   harm: Harm,
   at: number,
-): Promise<MojaboxProcess> {
-  await command.saw('step-progress', ({ id, done, total }) => id === 'images' && done >= total * at)
-  const before = bytesOf(command)
+): Promise<void> {
+  const soMuch = async () => goneOver(commands) || travel(commands).part >= at
+  await waitFor('images to travel', soMuch, { timeoutMs: 180_000 })
+  if (imagesDone(last(commands))) throw new Error('the images had come before')
+  const command = last(commands)
   const then = await harm.make(subject, command, ground)
-  await then.saw('step-progress', ({ id, done, total }) => id === 'images' && (done > before || done === total))
-  return then
+  if (then !== command) commands.push(then)
+  const { told } = travel(commands)
+  const more = async () => goneOver(commands) || imagesDone(then) || travel(commands).told > told
+  await waitFor('more of the images', more, { timeoutMs: 180_000 })
+  if (goneOver(commands) && !imagesDone(then)) throw new Error('the command ended')
 }
 
-function bytesOf({ events }: MojaboxProcess): number {
-  const told = events.flatMap((event) => (event.type === 'step-progress' && event.id === 'images' ? [event.done] : []))
-  return Math.max(0, ...told)
+/** How much of the images has come, over all engines: one that begins anew counts only what it brings itself. */
+function travel(commands: readonly MojaboxProcess[]): { part: number; told: number } {
+  let earlier = 0
+  let done = 0
+  let total = Number.POSITIVE_INFINITY
+  let told = 0
+  for (const event of commands.flatMap(({ events }) => events)) {
+    if (event.type !== 'step-progress' || event.id !== 'images') continue
+    told += 1
+    total = Math.min(total, event.total)
+    if (event.done < done) earlier += done
+    done = event.done
+  }
+  return { part: (earlier + done) / total, told }
+}
+
+const imagesDone = ({ events }: MojaboxProcess) =>
+  events.some((event) => event.type === 'step-done' && event.id === 'images')
+
+const goneOver = (commands: readonly MojaboxProcess[]) =>
+  last(commands).events.some(({ type }) => type === 'run-finished')
+
+function last(commands: readonly MojaboxProcess[]): MojaboxProcess {
+  const command = commands.at(-1)
+  if (!command) throw new Error('no command was started')
+  return command
 }

@@ -13,6 +13,9 @@ const AROUND = {
   after: ['applied', 'done'],
 } as const
 
+/** Within `npm test`: the steps that do most, and the one that moves money. */
+const FAST = ['packages', 'images', 'services', 'participant-mojaboxpayer']
+
 /** A command whose engine was killed again and again, as many times as the rows of the run ask for. */
 interface Killed {
   points: string[]
@@ -33,6 +36,7 @@ async function rowsOf(verb: FaultVerb): Promise<FaultRow[]> {
         id: `${GROUP}/${when}-${step.toLowerCase().replace(/[^a-z0-9]+/g, '-')}/${verb}`,
         title: `SIGKILL of the node’s process ${when} the step ${step}`,
         verb,
+        ...(verb === 'install' && FAST.includes(step) && { fast: true }),
         points,
         async run(ground) {
           const killed = await ground.once(`engine killed in ${verb}`, () => killEngine(ground, verb))

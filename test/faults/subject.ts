@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Desk, RunOptions } from '../e2e/support/desk.ts'
-import { changedBy, EXIT, errorOf, expectDone, expectNoInsides, expectRefused } from '../e2e/support/expectations.ts'
+import { changedBy, errorOf, expectDone, expectRefused } from '../e2e/support/expectations.ts'
 import { type Ended, type MojaboxProcess, only } from '../e2e/support/mojabox-process.ts'
 import { type LabNode, nodeExec, removeNode } from '../lab/nodes.ts'
 import { run } from '../lab/process.ts'
@@ -10,10 +10,16 @@ import { type LedgerContent, ledgerContent } from './ledger.ts'
 import { leftBehind } from './left-behind.ts'
 import type { Outcome } from './row.ts'
 
+/** Funds of the test DFSPs: there, and moved once. */
+const FUNDED = ['mojaboxpayer SETTLEMENT USD -10000', 'mojaboxpayee SETTLEMENT USD -10000']
+
 export const ENGINE = 'mojabox-engine.service'
 
-/** How a hurt command must end: well, or with that exit code and error. */
-export type Expected = 'done' | 'killed' | { exit: number; code: string }
+/**
+ * How a hurt command must end: well, or with that exit code and error; one of several errors where it depends on the moment
+ * who notices first, and none where the desk itself refuses (its error is no event).
+ */
+export type Expected = 'done' | { exit: number; code?: string | readonly string[] }
 
 /** A host, the command that a fault is made to, and what must be true afterwards. */
 export class Subject {
@@ -94,12 +100,12 @@ export class Subject {
     }
     await this.expectWhole()
     const then = expected === 'done' ? 'went on by itself' : `re-run changed ${changedBy(again)} and passed`
-    return { said, outcome: `${then}; the next changed 0${this.ledger ? '; ledger whole' : ''}` }
+    return { said, outcome: `${then}; the next changed 0; ledger whole` }
   }
 
-  /** The ledger has what it had, and nothing of the commands is left behind. */
+  /** The ledger has what it had and what an install puts there, and nothing of the commands is left behind. */
   async expectWhole(): Promise<void> {
-    if (this.ledger) expect(await this.readLedger()).toEqual(expect.arrayContaining([...this.ledger]))
+    expect(await this.readLedger()).toEqual(expect.arrayContaining([...FUNDED, ...(this.ledger ?? [])]))
     await this.engineIs('inactive')
     expect(await leftBehind(this.host.name)).toEqual([])
     this.whole = true
@@ -119,15 +125,13 @@ export class Subject {
       expect(only(ended, 'report').report.passed).toBe(true)
       return 'exit 0'
     }
-    if (expected === 'killed') {
-      expect(ended.code).toBe(null)
-      return 'killed'
+    expectRefused(ended, expected.exit)
+    if (expected.code === undefined) {
+      expect(ended.events).toEqual([])
+      return `exit ${expected.exit}, at the desk`
     }
-    if (expected.exit === EXIT.interrupted) {
-      expect(ended.code, ended.stderr).toBe(EXIT.interrupted)
-      expectNoInsides(ended)
-    } else expectRefused(ended, expected.exit)
-    expect(errorOf(ended).code, ended.stderr).toBe(expected.code)
-    return `exit ${expected.exit}, ${expected.code}`
+    const { code } = errorOf(ended)
+    expect([expected.code].flat(), ended.stderr).toContain(code)
+    return `exit ${expected.exit}, ${code}`
   }
 }

@@ -20,7 +20,8 @@ const ARM = `mkdir -p ${FOLDER}/hit ${UNIT_FOLDER}
 /** Has the engine of a host, from its next start on, meet faults at points: `points.c` says which there are. */
 export async function armPoints(host: string, points: readonly (readonly [PointAction, string])[]): Promise<void> {
   await nodeExec(host, ['sh', '-euc', ARM], { input: await readFile(await libraryPath()) })
-  const text = points.map(([action, key]) => `${action} ${key}\n`).join('')
+  // Not empty: a command that waits for its input would wait for ever.
+  const text = `\n${points.map(([action, key]) => `${action} ${key}\n`).join('')}`
   await nodeExec(host, ['sh', '-euc', `cat > ${FOLDER}/points`], { input: text })
 }
 

@@ -67,28 +67,28 @@ const passing: readonly Harm[] = [
   },
   {
     fault: 'half-open',
-    title: 'the host hears nothing any more for 40 s, and says nothing of it',
+    title: 'the host hears nothing any more for 25 s, and says nothing of it',
     async make(subject, command) {
-      await withRules(subject, ['-j DROP'], () => delay(40_000))
+      await withRules(subject, ['-j DROP'], () => delay(25_000))
       return command
     },
   },
   {
     fault: 'one-megabit',
-    title: 'shaped to 1 Mbit/s for 45 s',
+    title: 'shaped to 1 Mbit/s for 30 s',
     async make(subject, command) {
       await shapeNetwork(subject.host.name, '1mbit')
-      await delay(45_000)
+      await delay(30_000)
       await unshapeNetwork(subject.host.name)
       return command
     },
   },
   {
     fault: 'loss',
-    title: '20 % of the packets are lost, for 20 s',
+    title: '20 % of the packets are lost, for 10 s',
     async make(subject, command) {
       const rules = ['-m statistic --mode random --probability 0.2 -j DROP']
-      await withRules(subject, rules, () => delay(20_000))
+      await withRules(subject, rules, () => delay(10_000))
       return command
     },
   },

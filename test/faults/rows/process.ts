@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { DESK_SILENT_MS } from '../../../agent/contract/channel.ts'
 import { EXIT, expectNoInsides } from '../../e2e/support/expectations.ts'
 import { type Harm, rowsAlong } from '../along.ts'
 import { engineKilled } from '../engine-killed.ts'
@@ -26,6 +27,17 @@ const engineAndDesk: readonly Harm[] = [
     title: 'SIGKILL of the node’s process while images travel',
     async make(subject, command) {
       await subject.on('systemctl', 'kill', '--signal=KILL', ENGINE)
+      return command
+    },
+  },
+  {
+    fault: 'desk-paused',
+    title: 'the desk is paused, as Ctrl-Z does, for 12 s',
+    async make(_subject, command) {
+      command.signal('SIGSTOP')
+      // Longer than a desk may be silent before another one may take its place.
+      await delay(DESK_SILENT_MS + 4_000)
+      command.signal('SIGCONT')
       return command
     },
   },
@@ -81,7 +93,7 @@ const whileRuns: FaultRow[] = [
         const command = subject.start({}, ['--limit-rate', '10M'])
         await command.saw('step-progress', ({ id, done, total }) => id === 'images' && done > total / 4)
         await subject.on('pkill', '-KILL', '-x', 'dockerd')
-        return subject.recovered(await command.ended, 'done')
+        return subject.recovered(await command.ended, { exit: EXIT.step, code: 'docker-failed' })
       },
     },
     {
@@ -93,7 +105,10 @@ const whileRuns: FaultRow[] = [
         const command = subject.start()
         await command.saw('step-progress', ({ id }) => id === 'services')
         await subject.on('pkill', '-KILL', '-x', 'dockerd')
-        return subject.recovered(await command.ended, 'done')
+        return subject.recovered(await command.ended, {
+          exit: EXIT.step,
+          code: ['command-failed', 'service-not-healthy'],
+        })
       },
     },
     {

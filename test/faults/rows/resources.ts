@@ -125,7 +125,7 @@ const disks: FaultRow[] = [
   ),
   ...rows(
     'read-only-at-every-write',
-    everyWriteFails('the file system turns read-only, at each write of the engine in turn', 'EROFS', 'step-failed'),
+    everyWriteFails('the file system turns read-only, at each write of the engine in turn', 'EROFS', 'disk-read-only'),
   ),
   ...rows(
     'disk-full-in-docker',
@@ -185,7 +185,7 @@ const disks: FaultRow[] = [
 const MEMORY = '/etc/systemd/system/mojabox-engine.service.d/memory.conf'
 
 const memory = rows('memory', (verb) => ({
-  title: 'the engine is given too little memory, and is killed again and again',
+  title: 'the engine is given too little memory to begin',
   async run(ground) {
     const subject = await ground.subject(verb)
     const { name } = subject.host
@@ -193,7 +193,7 @@ const memory = rows('memory', (verb) => ({
     await nodeExec(name, ['sh', '-euc', limit])
     const ended = await subject.run()
     await nodeExec(name, ['sh', '-euc', `rm -r $(dirname ${MEMORY}); systemctl daemon-reload`])
-    return subject.recovered(ended, { exit: EXIT.host, code: 'host-lost' })
+    return subject.recovered(ended, { exit: EXIT.host, code: 'node-died' })
   },
 }))
 
