@@ -245,11 +245,12 @@ const flippedInStore: FaultRow = {
     await hits(name, 'started:packages')
     command.signal('SIGKILL')
     await nodeExec(name, ['systemctl', 'kill', '--signal=KILL', ENGINE])
-    const ended = await command.ended
+    await command.ended
     await subject.engineIs('inactive')
     await disarmPoints(name)
     await nodeExec(name, ['sh', '-euc', `cd ${STORE} && ${FLIP_FIRST} *`])
-    const outcome = await subject.recovered(ended, 'killed')
+    const again = await subject.startAgain()
+    const outcome = await subject.recovered(await again.ended, 'done')
     expect(await damagedIn(subject)).toEqual([])
     return outcome
   },
