@@ -14,7 +14,7 @@ export interface Command {
   ended: Promise<number | null>
 }
 
-export function startCommand(bench: Bench, on: BenchNode | BenchNode[], words: string[]): Command {
+export function startCommand(bench: Bench, on: BenchNode | readonly BenchNode[], words: string[]): Command {
   const nodes = [on].flat()
   const hosts = nodes.flatMap(({ name, ip }) => ['--host', `${name}=ops@${ip}`])
   const args = [...words, ...hosts, '--identity', bench.key.privateKeyPath, '--accept-new-host-keys', '--json']
