@@ -34,6 +34,8 @@ export class Arrival {
   readonly #path: string
   #arrivedBytes = 0
   #held = false
+  /** How often it was begun anew. */
+  #beginnings = 0
   #failure: unknown
   #complete = false
   #waiting: (() => void)[] = []
@@ -72,9 +74,11 @@ export class Arrival {
     this.#held = true
   }
 
-  /** What had arrived counts for nothing. */
+  /** What had arrived counts for nothing: who was given of it must ask again. */
   startOver(): void {
     this.#arrivedBytes = 0
+    this.#beginnings += 1
+    this.#wake()
   }
 
   #wake(): void {
@@ -87,10 +91,14 @@ export class Arrival {
    */
   async *read(offsetBytes: number): AsyncGenerator<Buffer> {
     let at = offsetBytes
+    let beginnings = this.#beginnings
     let file: FileHandle | undefined
     try {
       while (at < this.sizeBytes) {
         if (this.#failure) throw this.#failure
+        // A runtime whose body is cut asks for the rest, finds the whole damaged, and then asks for all of it.
+        if (beginnings !== this.#beginnings && at > offsetBytes) throw new Error(`${this.digest} is brought anew`)
+        beginnings = this.#beginnings
         const checkable = this.#held ? 0 : Math.min(this.#arrivedBytes, this.sizeBytes - 1)
         const ready = this.#complete ? this.sizeBytes : checkable
         if (at >= ready) {
@@ -206,15 +214,15 @@ export class Arrivals {
       const hash = createHash('sha256')
       const had = await hashExisting(path, hash, sizeBytes)
       if (had > 0) arrival.hold()
-      let found = await this.#receive(arrival, path, had, hash)
+      let found = await this.#receive(arrival, path, had, hash).catch(damage)
       // A power cut may have damaged what an earlier run left, or another host what it handed on: no fault of the bundle's.
       if (found !== digest && (this.#others?.accused(digest) || had > 0)) {
         arrival.startOver()
-        found = await this.#receive(arrival, path, 0, createHash('sha256'))
+        found = await this.#receive(arrival, path, 0, createHash('sha256')).catch(damage)
       }
       if (found === digest) return
       await truncate(path)
-      throw corrupt(digest, `bytes with digest ${found}`)
+      throw found instanceof MojaboxError ? found : corrupt(digest, `bytes with digest ${found}`)
     } catch (error) {
       throw isNoSpace(error) ? noSpace(path, sizeBytes) : error
     }
@@ -250,6 +258,12 @@ async function hashExisting(path: string, hash: Hash, sizeBytes: number): Promis
   if (found === 0 || found > sizeBytes) return 0
   for await (const piece of createReadStream(path)) hash.update(piece)
   return found
+}
+
+/** What came is too much or too little; any other failure is thrown on. */
+function damage(error: unknown): MojaboxError {
+  if (error instanceof MojaboxError && error.facts.code === 'blob-corrupt') return error
+  throw error
 }
 
 function corrupt(digest: Digest, found: string): MojaboxError {
