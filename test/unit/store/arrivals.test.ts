@@ -174,9 +174,9 @@ describe('keep', () => {
       const rest = (async () => {
         for await (const _ of early);
       })()
-        last.open()
+      last.open()
       await expect(rest).rejects.toThrow('brought anew')
-        expect(await wholeOf(arrival)).toEqual(CONTENT)
+      expect(await wholeOf(arrival)).toEqual(CONTENT)
       expect(accused).toHaveBeenCalledTimes(1)
       await arrivals.keep(digest, CONTENT.length)
       expect(await readFile(store.blobPath(digest))).toEqual(CONTENT)
