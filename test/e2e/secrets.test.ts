@@ -56,18 +56,12 @@ describe('secrets', () => {
     const read = files.map((text) => [text.slice(0, text.indexOf('\n')), text.slice(text.indexOf('\n') + 1)] as const)
     // What is public may be read by all.
     generated = new Map(read.filter(([name]) => !/-(public|certificate)$/.test(name)))
-    expect([...generated.keys()]).toEqual(expect.arrayContaining(['mysql-password', 'jws-payer-key']))
+    expect([...generated.keys()]).toEqual(expect.arrayContaining(['mysql-password', 'jws-mojaboxpayer-key']))
     for (const secret of all().values()) expect(needlesOf(secret)[0]?.length).toBeGreaterThanOrEqual(32)
   })
 
   test('whatever else one asks for runs', async () => {
-    const verbs = [
-      ['status'],
-      ['plan', '--show-config'],
-      ['validate', '--report', 'again'],
-      ['logs', '--tail', 'all'],
-      ['install'],
-    ]
+    const verbs = [['status'], ['plan', '--show-config'], ['validate', '--report', 'again'], ['logs', '--tail', 'all']]
     for (const [verb = '', ...more] of verbs) {
       const ended = await desk.run([verb, ...flags, ...more], { env: env() })
       expectDone(ended)
