@@ -261,6 +261,11 @@ describe('patches of a delta', () => {
     expect(delta.manifest.artifacts.some(({ kind }) => kind === 'patches')).toBe(true)
   })
 
+  it('are refused in the stead of layers where there is no base', async () => {
+    const alone = build([LAYERS.shared], 'x.tar', { patches: 'instead' })
+    expect(await failure(alone)).toMatchObject({ code: 'base-not-named', kind: 'usage' })
+  })
+
   it('are left out where the base’s layer is damaged', async () => {
     const old = await build([LAYERS.shared, PATCHED.old], 'old.tar')
     const bytes = readFileSync(old.path)
