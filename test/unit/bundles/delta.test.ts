@@ -230,7 +230,7 @@ describe('patches of a delta', () => {
     const { bundle } = await oldAndPatched('instead')
     const table = bundleTable(await inspectBundle(bundle))
     expect(table).toMatch(/patches +layer-patches/)
-    expect(table).toContain('in 1 layers: patches make these of older ones')
+    expect(table).toContain('in 1 layer: a patch makes it of an older one')
     const index = JSON.parse(
       String(
         await buffer(
