@@ -1,6 +1,6 @@
 /**
- * `npm test`: static checks and advisories, then every test, after setting up what they need (the executables, the lab, the bundle).
- * `-- --project unit` (or integration, e2e, faults) runs one kind; further words are handed to vitest. Ends with
+ * `npm test`: static checks and advisories, then every test, after setting up what they need (the executables, the lab,
+ * the bundle). `-- --project unit` (or integration, e2e, faults) runs one kind; further words are handed to vitest. Ends with
  * `N passed, N failed`.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'

@@ -5,7 +5,7 @@ import { Digest } from '../../bundles/format/manifest.ts'
 import type { Event } from './events.ts'
 
 /** Changes when the frames change; both sides must name the same. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** Largest piece of a blob in one frame, bytes (256 KiB measured best in both directions of one SSH channel). */
 export const CHUNK_BYTES = 256 * 1024
@@ -20,11 +20,29 @@ const MAX_FRAME_BYTES = 4 * 1024 * 1024
 const JSON_FRAME = 0
 const DATA_FRAME = 1
 
+/** Another host of the run, where it hands on blobs. */
+const Peer = z.object({
+  host: z.string(),
+  address: z.string(),
+  port: z.number(),
+  /** SHA-256 of the certificate that it shows. */
+  fingerprint: z.string(),
+  /** Lets in the host that is told, and no other (`seedingTicket`). */
+  ticket: z.string(),
+})
+export type Peer = z.infer<typeof Peer>
+
 const DeskMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hello'), protocol: z.number(), order: z.unknown(), deskTime: z.string() }),
   z.object({ type: z.literal('blob'), id: z.number(), size: z.number() }),
   z.object({ type: z.literal('end'), id: z.number() }),
   z.object({ type: z.literal('missing'), id: z.number(), message: z.string() }),
+  /** In place of the blob: that host has it, or is getting it. */
+  z.object({ type: z.literal('elsewhere'), id: z.number(), host: z.string() }),
+  /** All the others; a later list replaces it. */
+  z.object({ type: z.literal('peers'), peers: z.array(Peer) }),
+  /** No other host wants these any more. */
+  z.object({ type: z.literal('release'), digests: z.array(Digest) }),
   z.object({ type: z.literal('ping') }),
   z.object({ type: z.literal('abort') }),
 ])
@@ -38,7 +56,24 @@ const NodeMessage = z.discriminatedUnion('type', [
     type: z.literal('event'),
     event: z.custom<Event>((value) => typeof value === 'object' && value !== null),
   }),
-  z.object({ type: z.literal('get'), id: z.number(), digest: Digest, offset: z.number().int().nonnegative() }),
+  z.object({
+    type: z.literal('get'),
+    id: z.number(),
+    digest: Digest,
+    offset: z.number().int().nonnegative(),
+    /** The node takes it from another host too, but from none of these, and hands it on. */
+    without: z.array(z.string()).optional(),
+    /** From that host it came slowly. */
+    slow: z.string().optional(),
+  }),
+  /** Here the node hands on blobs, to those whom the desk gives tickets made of this secret. */
+  z.object({ type: z.literal('seeding'), port: z.number(), fingerprint: z.string(), secret: z.string() }),
+  /** All that this run will ask for. */
+  z.object({ type: z.literal('wants'), digests: z.array(Digest) }),
+  /** These are whole here, and can be had. */
+  z.object({ type: z.literal('has'), digests: z.array(Digest) }),
+  /** The desk was tried for that blob in place of a slow host. */
+  z.object({ type: z.literal('tried'), digest: Digest, quicker: z.boolean() }),
   z.object({ type: z.literal('cancel'), id: z.number() }),
   z.object({ type: z.literal('bye') }),
 ])

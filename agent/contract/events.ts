@@ -15,6 +15,8 @@ export type EventBody =
   | { type: 'step-done'; id: string; title: string; changed: boolean; seconds: number }
   | { type: 'step-failed'; id: string; title: string; error: ErrorFacts }
   | { type: 'waiting-for-desk'; what: string }
+  /** Where the blobs of a run came from that passes them on among its hosts. */
+  | { type: 'seeded'; fromDeskBytes: number; fromPeersBytes: number }
   | { type: 'report'; report: Report }
   | { type: 'status'; status: unknown }
   /** Where the page of a host can be looked at; `lasts`: as long as this command runs. */

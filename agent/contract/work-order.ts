@@ -29,6 +29,8 @@ export const WorkOrder = z.strictObject({
   unsignedAllowed: z.boolean().default(false),
   /** An older bundle than the one installed will do. */
   downgradeAllowed: z.boolean().default(false),
+  /** The node passes blobs on to the run's other hosts, and takes them from there; the address by which it is reached. */
+  seeding: z.strictObject({ address: z.string() }).optional(),
   settings: Settings,
   /** Laid over the deployment's Compose file, in this order. */
   composeOverrides: z.array(ComposeOverride).default([]),

@@ -8,9 +8,6 @@ const DOCKER_ROOT = '/var/lib/docker'
 const PROGRAMS = '/usr'
 /** Images in small files: measured 10 to 40 kB a file; the store's and the databases' files are few. */
 const BYTES_PER_INODE = 32 * 1024
-/** Of what images take, how much lies there twice for a while: measured 30 to 49 % on Docker 20.10. */
-const SPOOLED_SHARE = 0.5
-
 /** The paths whose facts `bundleNeeds` counts on, for `collectFacts`. */
 export const DISK_PATHS: readonly string[] = [NODE_PATHS.root, DOCKER_ROOT, PROGRAMS]
 
@@ -36,8 +33,8 @@ export interface BundleNeedsInput {
   dataBytes: number
   /** What the store still has to take in. */
   storeBytes: number
-  /** Docker writes layers down before it uses them. */
-  spoolsLayers?: boolean
+  /** Of layers that Docker is handed as tars: it keeps each until it is unpacked. */
+  tarBytes: number
 }
 
 /**
@@ -55,7 +52,7 @@ export function bundleNeeds(input: BundleNeedsInput): DiskNeed[] {
   )
   const needs = [
     need(imagesPath, imageBytes, 'images', BYTES_PER_INODE),
-    need(imagesPath, input.spoolsLayers ? imageBytes * SPOOLED_SHARE : 0, 'layers on their way', 1024 * 1024),
+    need(rootDir, input.tarBytes, 'layers on their way', 1024 * 1024),
     need(rootDir, hubThere ? 0 : input.dataBytes, 'data', 1024 * 1024),
     need(NODE_PATHS.root, input.storeBytes, 'store', 1024 * 1024),
     need(PROGRAMS, packages?.unpackedBytes ?? 0, 'packages', BYTES_PER_INODE),

@@ -1,6 +1,13 @@
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
-import { type Channel, DESK_SILENT_MS, type DeskMessage, linkLost, type NodeMessage } from '../contract/channel.ts'
+import {
+  type Channel,
+  DESK_SILENT_MS,
+  type DeskMessage,
+  linkLost,
+  type NodeMessage,
+  type Peer,
+} from '../contract/channel.ts'
 import type { Event } from '../contract/events.ts'
 import type { Fetch } from '../store/arrivals.ts'
 
@@ -11,8 +18,12 @@ const KEPT_EVENTS = 5_000
 
 interface Transfer {
   take: (bytes: Buffer) => Promise<void>
-  finish: (error?: unknown) => void
+  /** @param host where the blob is to be had instead */
+  finish: (error?: unknown, host?: string) => void
 }
+
+/** How a blob is asked for that may come from another host. */
+export type Wish = Pick<Extract<NodeMessage, { type: 'get' }>, 'without' | 'slow'>
 
 /**
  * The node's end of the link to the desk. The link may be lost and another come in its place; a transfer then goes
@@ -28,6 +39,12 @@ export class DeskLink {
   #saidWaiting = false
   onAbort: () => void = () => {}
   onWaiting: (what: string) => void = () => {}
+  /** A desk is there, anew or again. */
+  onAttached: () => void = () => {}
+  onPeers: (peers: Peer[]) => void = () => {}
+  onRelease: (digests: Digest[]) => void = () => {}
+  /** Bytes of blobs that the desk sent. */
+  receivedBytes = 0
 
   /** True while a desk is connected and was heard of lately. */
   get alive(): boolean {
@@ -48,6 +65,7 @@ export class DeskLink {
     channel.onMessage = (message) => this.#hear(message)
     channel.onData = async (id, bytes) => {
       this.#lastHeardAt = performance.now()
+      this.receivedBytes += bytes.length
       await this.#transfers.get(id)?.take(bytes)
     }
     channel.send({ type: 'welcome', protocol, attached })
@@ -57,7 +75,13 @@ export class DeskLink {
       this.#channel = undefined
       this.#loseTransfers()
     })
+    this.onAttached()
     for (const wake of this.#arrived.splice(0)) wake()
+  }
+
+  /** Says something that is worth nothing later; without a desk it goes unsaid. */
+  say(message: NodeMessage): void {
+    this.#channel?.send(message)
   }
 
   tell(event: Event): void {
@@ -90,11 +114,19 @@ export class DeskLink {
   }
 
   readonly fetch: Fetch = async (digest, offsetBytes, take, signal) => {
+    await this.ask(digest, offsetBytes, take, signal)
+  }
+
+  /**
+   * Asks the desk for a blob, as `fetch` does.
+   * @param wish what the desk is to know when it names a host; without it, it names none
+   * @returns the host where the rest is to be had instead
+   */
+  async ask(...[digest, offsetBytes, take, signal, wish = {}]: [...Parameters<Fetch>, wish?: Wish]) {
     for (;;) {
       const channel = await this.#whenConnected(digest, signal)
       try {
-        await this.#transfer(channel, digest, offsetBytes(), take, signal)
-        return
+        return await this.#transfer(channel, { digest, offset: offsetBytes(), ...wish }, take, signal)
       } catch (error) {
         if (!(error instanceof MojaboxError) || error.facts.code !== 'host-lost') throw error
       }
@@ -103,19 +135,18 @@ export class DeskLink {
 
   #transfer(
     channel: Channel<DeskMessage, NodeMessage>,
-    digest: Digest,
-    offset: number,
+    what: { digest: Digest; offset: number } & Wish,
     take: (bytes: Buffer) => Promise<void>,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<string | undefined> {
     const id = this.#nextId++
     let writing = Promise.resolve()
     return new Promise((resolve, reject) => {
-      const finish = (error?: unknown) => {
+      const finish = (error?: unknown, host?: string) => {
         if (!this.#transfers.delete(id)) return
         signal.removeEventListener('abort', cancel)
         // Bytes at hand are written first: who asks on asks for what follows them.
-        writing.then(() => (error === undefined ? resolve() : reject(error)))
+        writing.then(() => (error === undefined ? resolve(host) : reject(error)))
       }
       const cancel = () => {
         channel.send({ type: 'cancel', id })
@@ -131,7 +162,7 @@ export class DeskLink {
       this.#transfers.set(id, { take: guardedTake, finish })
       if (signal.aborted) return cancel()
       signal.addEventListener('abort', cancel, { once: true })
-      channel.send({ type: 'get', id, digest, offset })
+      channel.send({ type: 'get', id, ...what })
     })
   }
 
@@ -167,6 +198,9 @@ export class DeskLink {
     this.#lastHeardAt = performance.now()
     if (message.type === 'abort') this.onAbort()
     else if (message.type === 'end') this.#transfers.get(message.id)?.finish()
+    else if (message.type === 'elsewhere') this.#transfers.get(message.id)?.finish(undefined, message.host)
+    else if (message.type === 'peers') this.onPeers(message.peers)
+    else if (message.type === 'release') this.onRelease(message.digests)
     else if (message.type === 'missing') {
       this.#transfers.get(message.id)?.finish(
         new MojaboxError({

@@ -1,108 +1,63 @@
-import { z } from 'zod'
 import { bytesText } from '../../bundles/format/bytes-text.ts'
 import { blobsText } from '../../bundles/format/delta.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
-import { parseJson } from '../../bundles/format/read-document.ts'
 import type { NodeBundle } from '../contract/step.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
-import { familiarName } from '../runtimes/docker.ts'
-import { type HeldLayers, layersAskedFor, type PulledLayer } from '../runtimes/held-layers.ts'
-import { type CarriedImage, carriedImages } from '../store/image-content.ts'
-import { withPlainLayers } from '../store/plain-layers.ts'
+import { patchesOf } from '../store/layer-forms.ts'
 import type { Store } from '../store/store.ts'
-
-/** What an install would take from the desk. */
-export interface Wanted {
-  /** The images that come from the bundle, full names. */
-  images: string[]
-  /** In OCI terms, such as `amd64`. */
-  architecture: string
-  /** Blobs that go into the store. */
-  stored: { digest: Digest; sizeBytes: number }[]
-}
-
-/** What the node has. */
-export interface Had {
-  store: Pick<Store, 'sizeOf'>
-  docker: HeldLayers
-  /** Docker takes zstd; else such layers are handed out unpacked. */
-  readsZstd: boolean
-}
-
-interface Lacked {
-  digest: Digest
-  sizeBytes: number
-  what: string
-}
+import { lackedBlobs, type NeededBlob } from './needed-blobs.ts'
 
 const LISTED = 10
 
-/** Of an image's configuration. */
-const ImageConfig = z.object({ rootfs: z.object({ diff_ids: z.array(z.string()) }) })
-
 /**
  * Before a delta is installed whose base is not at hand: that the node has what the delta leaves out and it needs.
- * @throws MojaboxError `base-needed`, kind bundle, naming the base and what is missing
+ * @throws MojaboxError `base-needed`, `older-needed`, kind bundle, naming what is missing and where it is
  */
 export async function refuseLacking(
   leftOut: NonNullable<WorkOrder['leftOut']>,
   bundle: NodeBundle,
-  wanted: Wanted,
-  had: Had,
+  needed: NeededBlob[],
+  store: Pick<Store, 'sizeOf'>,
 ): Promise<void> {
   const absent = new Set<Digest>(leftOut.blobs)
-  const needed = [...storedBlobs(wanted), ...(await layersOfImages(bundle, wanted, had))]
-  const candidates = needed.filter(
-    ({ digest }, at) => absent.has(digest) && needed.findIndex((blob) => blob.digest === digest) === at,
+  const lacked = await lackedBlobs(
+    needed.filter(({ digest }) => absent.has(digest)),
+    store,
   )
-  const sizes = await Promise.all(candidates.map(({ digest }) => had.store.sizeOf(digest)))
-  const lacked = candidates.filter(({ sizeBytes }, at) => sizes[at] !== sizeBytes)
-  if (lacked.length > 0) throw baseNeeded(leftOut.base, lacked)
+  if (lacked.length === 0) return
+  const patched = new Set((await patchesOf(bundle)).map(({ layer }) => layer))
+  const unmade = lacked.filter(({ digest }) => patched.has(digest))
+  throw unmade.length > 0 ? olderNeeded(unmade) : baseNeeded(leftOut.base, lacked)
 }
 
-function storedBlobs({ stored }: Wanted): Lacked[] {
-  return stored.map(({ digest, sizeBytes }) => ({ digest, sizeBytes, what: 'the packages' }))
-}
-
-/** The layers that Docker will ask for. */
-async function layersOfImages(bundle: NodeBundle, { images, architecture }: Wanted, had: Had): Promise<Lacked[]> {
-  const carried = await carriedImages({ bundle }, images, architecture)
-  // An image that is wholly there is not pulled, or nothing of it but its manifest.
-  const pulled = carried.filter(({ ids }) => !ids.some((id) => had.docker.imageIds.has(id)))
-  const found = pulled.map(async (image): Promise<Lacked[]> => {
-    const layers = await pulledLayers(bundle, image, had.readsZstd)
-    const what = familiarName(image.name)
-    return layersAskedFor(layers, had.docker).map(({ sent }) => ({ digest: sent.digest, sizeBytes: sent.size, what }))
+/** The base has not these layers but older ones, and they are not in Docker as it was given them. */
+function olderNeeded(lacked: NeededBlob[]): MojaboxError {
+  return new MojaboxError({
+    code: 'older-needed',
+    kind: 'bundle',
+    message: `the bundle has patches in the stead of layers, and this host lacks what ${blobsText(lacked)} would be made of`,
+    found: listText(lacked),
+    needed:
+      'the older images in Docker’s own store (overlay2), as they were pulled; in containerd’s no layer is made of another',
+    next: 'run the same command with the whole bundle, or with a delta that has the layers too (built without `--patches instead`)',
   })
-  return (await Promise.all(found)).flat()
 }
 
-async function pulledLayers(
-  bundle: NodeBundle,
-  { manifest }: CarriedImage,
-  readsZstd: boolean,
-): Promise<PulledLayer[]> {
-  const config = ImageConfig.safeParse(parseJson(await bundle.readBlob(manifest.config.digest)))
-  const diffIds = config.data?.rootfs.diff_ids ?? []
-  const plain = readsZstd ? [] : withPlainLayers(manifest).plain
-  return manifest.layers.map((sent, at) => ({
-    sent,
-    askedFor: plain.find((layer) => layer.sent === sent)?.handedOut.digest ?? sent.digest,
-    diffId: diffIds[at] ?? '',
-  }))
-}
-
-function baseNeeded(base: Digest, lacked: Lacked[]): MojaboxError {
+function listText(lacked: NeededBlob[]): string {
   const listed = lacked
     .slice(0, LISTED)
     .map(({ digest, sizeBytes, what }) => `${digest.slice(0, 19)}, ${bytesText(sizeBytes)} of ${what}`)
   const rest = lacked.length - listed.length
+  return `missing: ${listed.join('; ')}${rest > 0 ? `; and ${rest} more` : ''}`
+}
+
+function baseNeeded(base: Digest, lacked: NeededBlob[]): MojaboxError {
   return new MojaboxError({
     code: 'base-needed',
     kind: 'bundle',
     message: `the bundle is a delta, and this host lacks ${blobsText(lacked)} of what it leaves out`,
-    found: `missing: ${listed.join('; ')}${rest > 0 ? `; and ${rest} more` : ''}`,
+    found: listText(lacked),
     needed: `the delta's base: bundle ${base}`,
     next: 'run the same command with --base FILE (that bundle), or with the whole bundle: --bundle FILE',
   })

@@ -13,14 +13,17 @@ import type { Journal } from '../engine/journal.ts'
 import { collectFacts } from '../facts/collect.ts'
 import { DISK_PATHS } from '../preflight/bundle-needs.ts'
 import { runChecks } from '../preflight/run-checks.ts'
-import { familiarName, listImages, readsZstd, splitReference } from '../runtimes/docker.ts'
+import { familiarName, listImages, splitReference } from '../runtimes/docker.ts'
 import { heldLayers } from '../runtimes/held-layers.ts'
+import { carriedImages } from '../store/image-content.ts'
+import { handedOutTarBytes, wantsWhole } from '../store/layer-forms.ts'
 import type { Store } from '../store/store.ts'
 import { refuseLacking } from './left-out.ts'
+import { type NeededBlob, neededBlobs } from './needed-blobs.ts'
 import { refuseOlder } from './older-bundle.ts'
 import { signersOfBundle } from './signed-bundle.ts'
-import { spoolsLayers } from './spooled-layers.ts'
 import { readNodeState } from './status.ts'
+import { willReadZstd } from './will-read-zstd.ts'
 
 interface Situation {
   order: WorkOrder
@@ -40,6 +43,8 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   /** IDs of the trusted keys that signed the bundle. */
   signedBy: string[]
   rendered: Rendered
+  /** What it will take of the bundle's blobs, or has in the store already; empty where nobody has to know. */
+  needed: NeededBlob[]
 }> {
   const signedBy = signersOfBundle(order)
   refuseOlder(await readNodeState(), bundle.manifest, order)
@@ -53,14 +58,21 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   const { carried, own } = splitImages(rendered, deployment, bundle)
   const running = facts.docker?.running === true
   refuseAbsent(own, await presentImages(own, running))
+  const present = await presentImages(carried, running)
+  const absent = carried.filter((name) => !present.includes(name))
+  // Asking for each image's layers takes a while: not where nothing is to come.
+  const held = await heldLayers(absent.length > 0 || order.leftOut || order.seeding ? facts.docker : null)
+  const readsZstd = await willReadZstd(facts.docker, installDocker ? deployment.packages : undefined, bundle)
+  const forms = { docker: facts.docker, held, readsZstd, wantsWhole: wantsWhole(order) }
+  const lent = order.seeding ? await layersBytes(bundle, absent, architecture) : 0
   const needs = requirementsOf(withoutPage(order), deployment, bundle, {
     facts,
     images: carried,
-    present: await presentImages(carried, running),
+    present,
     installDocker,
     installing,
-    storeBytes: await lackedBytes(store, deployment),
-    spoolsLayers: await spoolsLayers(facts, installDocker ? deployment.packages : undefined, bundle, carried),
+    storeBytes: (await lackedBytes(store, deployment)) + lent,
+    tarBytes: await handedOutTarBytes(bundle, absent, architecture, forms),
   })
   const page = {
     name: PAGE_PORT_NAME,
@@ -70,19 +82,20 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   }
   const checks = runChecks(facts, { ...needs, ports: [...needs.ports, page] }, order.skipChecks)
   // A host that fails a check is refused for that.
-  if (order.leftOut && !checks.some(({ status }) => status === 'fail')) {
+  let needed: NeededBlob[] = []
+  if ((order.leftOut || order.seeding) && !checks.some(({ status }) => status === 'fail')) {
     const packages = installDocker ? (deployment.packages?.blobs ?? []) : []
     const stored = [...deployment.keptBlobs, ...packages]
-    const docker = await heldLayers(facts.docker)
-    const had = { store, docker, readsZstd: !running || (await readsZstd()) }
-    await refuseLacking(order.leftOut, bundle, { images: carried, architecture, stored }, had)
+    const wanted = { images: carried, architecture, stored, absent: new Set(order.leftOut?.blobs) }
+    needed = await neededBlobs(bundle, wanted, forms)
+    if (order.leftOut) await refuseLacking(order.leftOut, bundle, needed, store)
   }
   const steps = [
     ...planHub(order, deployment, rendered, { architecture, distribution, installDocker, carriedImages: carried }),
     ...planAgent(order, bundle.manifest, validationKeys(deployment.profile).values()),
   ]
   const settled = journal.applied().some(({ step, kept }) => step.id === 'agent' && !kept)
-  return { checks, steps, settled, rendered, signedBy }
+  return { checks, steps, settled, rendered, signedBy, needed }
 }
 
 /** The images that the bundle has to bring, and those of the site's own, which must be there. */
@@ -121,6 +134,14 @@ async function presentImages(names: string[], running: boolean): Promise<string[
     const { repository, tag } = splitReference(name)
     return tags.has(familiarName(`${repository}:${tag}`))
   })
+}
+
+/** Of the images that will be brought, as they travel: so they lie in the store until no other host wants them. */
+async function layersBytes(bundle: NodeBundle, brought: string[], architecture: string): Promise<number> {
+  // Of a bundle for other processors a check tells.
+  const carried = await carriedImages({ bundle }, brought, architecture).catch(() => [])
+  const sizes = new Map(carried.flatMap(({ blobs }) => blobs.map(({ digest, size }) => [digest, size])))
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0)
 }
 
 async function lackedBytes(store: Store, { keptBlobs, packages }: LoadedDeployment): Promise<number> {

@@ -24,6 +24,7 @@ import type { Hello } from './greeting.ts'
 import { prepareInstall } from './prepare-install.ts'
 import { reenter } from './reentry.ts'
 import { dataSteps, removeData } from './reset-data.ts'
+import { Seeding } from './seeding.ts'
 import { askAgent, observeStatus, requireNodeState } from './status.ts'
 import { loadReport, saveReport, validateApart } from './validation.ts'
 import { failUnlessPassed } from './verdict.ts'
@@ -38,6 +39,7 @@ interface Run {
   arrivals: Arrivals
   journal: Journal
   bundle: NodeBundle | undefined
+  seeding: Seeding | undefined
   /** The desk's clock now, epoch milliseconds. */
   deskTimeMs: () => number
   context(step: Step): StepContext
@@ -54,28 +56,32 @@ export async function runOrder(hello: Hello, link: DeskLink, signal: AbortSignal
   }
   link.onWaiting = (what) => emit({ type: 'waiting-for-desk', what })
   emit({ type: 'run-started', verb: order.verb, deployment: order.deployment, profile: order.profile })
+  const store = new Store(NODE_PATHS.store)
+  const seeding = order.seeding && new Seeding(link, store, order.seeding.address, emit, signal)
   let changed = 0
   let failure: unknown
   try {
-    const run = await begin(order, link, emit, signal, () => Date.now() + aheadMs)
+    const run = await begin(order, store, { link, seeding }, emit, signal, () => Date.now() + aheadMs)
     changed = await VERBS[order.verb](run)
   } catch (error) {
     failure = signal.aborted ? signal.reason : (diskFailure(error) ?? error)
   }
+  if (seeding?.bytes) emit({ type: 'seeded', ...seeding.bytes })
   const seconds = Math.round(performance.now() - startedAt) / 1000
   if (failure === undefined) emit({ type: 'run-finished', outcome: 'done', changed, seconds })
   else emit({ type: 'run-finished', outcome: 'failed', changed, seconds, error: factsOf(failure) })
+  await seeding?.close(failure === undefined)
 }
 
 async function begin(
   order: WorkOrder,
-  link: DeskLink,
+  store: Store,
+  { link, seeding }: { link: DeskLink; seeding: Seeding | undefined },
   emit: Emit,
   signal: AbortSignal,
   deskTimeMs: () => number,
 ): Promise<Run> {
-  const store = new Store(NODE_PATHS.store)
-  const arrivals = new Arrivals(store, link.fetch, signal)
+  const arrivals = new Arrivals(store, (seeding ?? link).fetch, signal, seeding)
   const bundle = order.bundle && (await openNodeBundle(store, link.fetch, order.bundle, signal))
   const command = createRunCommand(signal)
   const run: Omit<Run, 'context'> = {
@@ -87,6 +93,7 @@ async function begin(
     arrivals,
     journal: await Journal.open(NODE_PATHS.journal),
     bundle: bundle || undefined,
+    seeding,
     deskTimeMs,
   }
   return { ...run, context: (step) => stepContext(run, step) }
@@ -130,12 +137,13 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
   },
 
   async install(run) {
-    const { checks, steps, settled, signedBy } = await prepare(run)
+    const { checks, steps, settled, signedBy, needed } = await prepare(run)
     if (checks.some((check) => check.status === 'fail')) {
       await leaveAsFound(run)
       refuseFailed(checks)
     }
     await clearPlaces(run.command)
+    await run.seeding?.start(run.arrivals, needed)
     const changed = await applySteps(steps, handlerOf, run.context, run.journal, run.emit)
     const { skipChecks: skippedChecks, unsignedAllowed } = run.order
     const about = { checks, skippedChecks, signedBy, unsignedAllowed }

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream, rmSync } from 'node:fs'
-import { type FileHandle, open, stat, truncate } from 'node:fs/promises'
+import { type FileHandle, open, rm, stat, truncate } from 'node:fs/promises'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
 import { isNoSpace, noSpace, writeAll } from './disk-space.ts'
@@ -17,6 +17,16 @@ export type Fetch = (
   signal: AbortSignal,
 ) => Promise<void>
 
+/** The other hosts of a run, where blobs are passed on among them. */
+export interface Others {
+  /** One of them may still ask for it here: it stays when this host needs it no more. */
+  want(digest: Digest): boolean
+  /** It is whole. */
+  arrived(digest: Digest): void
+  /** Its digest is wrong. True where it came from one of them, so that it is worth asking for again. */
+  accused(digest: Digest): boolean
+}
+
 /** One blob on its way: readers follow the file while it grows. */
 export class Arrival {
   readonly digest: Digest
@@ -24,6 +34,8 @@ export class Arrival {
   readonly #path: string
   #arrivedBytes = 0
   #held = false
+  /** How often it was begun anew. */
+  #beginnings = 0
   #failure: unknown
   #complete = false
   #waiting: (() => void)[] = []
@@ -62,9 +74,11 @@ export class Arrival {
     this.#held = true
   }
 
-  /** What had arrived counts for nothing. */
+  /** What had arrived counts for nothing: who was given of it must ask again. */
   startOver(): void {
     this.#arrivedBytes = 0
+    this.#beginnings += 1
+    this.#wake()
   }
 
   #wake(): void {
@@ -77,10 +91,14 @@ export class Arrival {
    */
   async *read(offsetBytes: number): AsyncGenerator<Buffer> {
     let at = offsetBytes
+    let beginnings = this.#beginnings
     let file: FileHandle | undefined
     try {
       while (at < this.sizeBytes) {
         if (this.#failure) throw this.#failure
+        // A runtime whose body is cut asks for the rest, finds the whole damaged, and then asks for all of it.
+        if (beginnings !== this.#beginnings && at > offsetBytes) throw new Error(`${this.digest} is brought anew`)
+        beginnings = this.#beginnings
         const checkable = this.#held ? 0 : Math.min(this.#arrivedBytes, this.sizeBytes - 1)
         const ready = this.#complete ? this.sizeBytes : checkable
         if (at >= ready) {
@@ -109,16 +127,25 @@ export class Arrivals {
   readonly #store: Store
   readonly #fetch: Fetch
   readonly #signal: AbortSignal
+  readonly #others: Others | undefined
   readonly #open = new Map<Digest, Arrival>()
   readonly #keeping = new Map<Digest, Promise<void>>()
-  /** Bytes that came over the link in this run. */
+  /** Not needed here any more, and still here for others. */
+  readonly #lent = new Set<Digest>()
+  /** Bytes that came in this run. */
   fetchedBytes = 0
   onBytes: () => void = () => {}
 
-  constructor(store: Store, fetch: Fetch, signal: AbortSignal) {
+  constructor(store: Store, fetch: Fetch, signal: AbortSignal, others?: Others) {
     this.#store = store
     this.#fetch = fetch
     this.#signal = signal
+    this.#others = others
+  }
+
+  /** The blob while it is on its way, or has come and was neither kept nor dropped. */
+  underway(digest: Digest): Arrival | undefined {
+    return this.#open.get(digest)
   }
 
   get(digest: Digest, sizeBytes: number): Arrival {
@@ -126,7 +153,10 @@ export class Arrivals {
     if (known) return known
     const arrival = new Arrival(digest, sizeBytes, this.#store.ingestPath(digest), (self) => this.#bring(self))
     this.#open.set(digest, arrival)
-    arrival.done.catch(() => this.#open.delete(digest))
+    arrival.done.then(
+      () => this.#others?.arrived(digest),
+      () => this.#open.delete(digest),
+    )
     return arrival
   }
 
@@ -149,12 +179,32 @@ export class Arrivals {
     this.#open.delete(digest)
   }
 
-  /** The runtime has it and nobody reads it any more: the bytes go. */
+  /** The runtime has it and nobody reads it any more: the bytes go, once no other host wants them. */
   drop(digest: Digest): void {
     if (!this.#open.has(digest)) return
+    if (this.#others?.want(digest)) return void this.#lent.add(digest)
+    this.#lent.delete(digest)
     // In one go: who asks for it in between must not meet a file that is just being taken away.
     rmSync(this.#store.ingestPath(digest), { force: true })
     this.#open.delete(digest)
+  }
+
+  /** No other host wants these any more; by default any that is here for others. */
+  release(digests: Iterable<Digest> = [...this.#lent]): void {
+    for (const digest of digests) if (this.#lent.has(digest)) this.drop(digest)
+  }
+
+  /** All that came is where it belongs, and what is left of blobs in flight goes, but for what others still want. */
+  async clear(): Promise<void> {
+    if (this.#others === undefined) return this.empty()
+    for (const digest of [...this.#open.keys()]) this.drop(digest)
+  }
+
+  /** Whatever others want. */
+  async empty(): Promise<void> {
+    await rm(this.#store.ingestFolder, { recursive: true, force: true })
+    this.#open.clear()
+    this.#lent.clear()
   }
 
   async #bring(arrival: Arrival): Promise<void> {
@@ -164,15 +214,15 @@ export class Arrivals {
       const hash = createHash('sha256')
       const had = await hashExisting(path, hash, sizeBytes)
       if (had > 0) arrival.hold()
-      let found = await this.#receive(arrival, path, had, hash)
-      // A power cut may have damaged what an earlier run left: that is no fault of the bundle's.
-      if (found !== digest && had > 0) {
+      let found = await this.#receive(arrival, path, had, hash).catch(damage)
+      // A power cut may have damaged what an earlier run left, or another host what it handed on: no fault of the bundle's.
+      if (found !== digest && (this.#others?.accused(digest) || had > 0)) {
         arrival.startOver()
-        found = await this.#receive(arrival, path, 0, createHash('sha256'))
+        found = await this.#receive(arrival, path, 0, createHash('sha256')).catch(damage)
       }
       if (found === digest) return
       await truncate(path)
-      throw corrupt(digest, `bytes with digest ${found}`)
+      throw found instanceof MojaboxError ? found : corrupt(digest, `bytes with digest ${found}`)
     } catch (error) {
       throw isNoSpace(error) ? noSpace(path, sizeBytes) : error
     }
@@ -208,6 +258,12 @@ async function hashExisting(path: string, hash: Hash, sizeBytes: number): Promis
   if (found === 0 || found > sizeBytes) return 0
   for await (const piece of createReadStream(path)) hash.update(piece)
   return found
+}
+
+/** What came is too much or too little; any other failure is thrown on. */
+function damage(error: unknown): MojaboxError {
+  if (error instanceof MojaboxError && error.facts.code === 'blob-corrupt') return error
+  throw error
 }
 
 function corrupt(digest: Digest, found: string): MojaboxError {

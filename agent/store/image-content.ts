@@ -3,8 +3,11 @@ import { MojaboxError } from '../../bundles/format/error.ts'
 import { type Descriptor, type Digest, MEDIA_TYPES, type OciManifest } from '../../bundles/format/manifest.ts'
 import { indexFrom, manifestFrom } from '../../bundles/format/read-document.ts'
 import type { StepContext } from '../contract/step.ts'
-import type { MirrorBlob, MirrorContent } from './mirror.ts'
-import { hasZstdLayers, type PlainForm, unpackedFrom, withPlainLayers } from './plain-layers.ts'
+import type { MirrorBlob } from './answer-blob.ts'
+import type { LayerForm, LayerForms } from './layer-forms.ts'
+import { madeLayer } from './made-layers.ts'
+import type { MirrorContent } from './mirror.ts'
+import { from, manifestOf, unpacked } from './plain-layers.ts'
 
 /** An image of the bundle, resolved for one architecture. */
 export interface CarriedImage {
@@ -59,7 +62,12 @@ async function carriedImage(
 const ACCOUNTING_LIMIT_MS = 2_000
 
 export interface ImageContent extends MirrorContent {
-  totalBytes: number
+  /** Bytes that are to come. */
+  readonly totalBytes: number
+  /** Layers that the runtime has already. */
+  readonly skipped: { layers: number; bytes: number }
+  /** What was made on the node, in place of layers that would have come. */
+  readonly made: { layers: number; insteadOfBytes: number; patchBytes: number }
   /** Aborted with its reason when a blob cannot be had: the daemon would only see a cut body, and try again. */
   failed: AbortSignal
   /** Keeps what the site wants kept. */
@@ -67,10 +75,14 @@ export interface ImageContent extends MirrorContent {
 }
 
 /**
- * What the mirror may hand out while these images are delivered: their manifests, and their blobs as they arrive. To a
- * runtime that reads no zstd, layers that are sent so are handed out unpacked.
+ * What the mirror may hand out while these images are delivered: their manifests, and their blobs as they arrive; layers
+ * in the forms that are named, as they are sent where none is.
  */
-export function imageContent(context: StepContext, images: CarriedImage[], { readsZstd = true } = {}): ImageContent {
+export function imageContent(
+  context: StepContext,
+  images: CarriedImage[],
+  forms: LayerForms = new Map(),
+): ImageContent {
   const blobs = new Map(images.flatMap((image) => image.blobs.map((blob) => [blob.digest, blob.size] as const)))
   const manifests = new Map<string, Descriptor>()
   for (const image of images) {
@@ -78,14 +90,27 @@ export function imageContent(context: StepContext, images: CarriedImage[], { rea
     const top = image.manifests[0]
     if (top) manifests.set(image.name, top)
   }
-  const plainForms = new Map<string, PlainForm>()
-  const plainLayers = new Map<Digest, PlainForm['plain'][number]>()
-  for (const { name, manifest } of readsZstd ? [] : images) {
-    if (!hasZstdLayers(manifest)) continue
-    const form = withPlainLayers(manifest)
-    plainForms.set(name, form).set(form.descriptor.digest, form)
-    for (const layer of form.plain) plainLayers.set(layer.handedOut.digest, layer)
+  const changed = new Map<string, { descriptor: Descriptor; bytes: Buffer }>()
+  const tars = new Map<Digest, LayerForm>()
+  for (const { name, manifest } of images) {
+    const layers = forms.get(name) ?? []
+    const form = layers.length === manifest.layers.length ? manifestOf(manifest, layers) : undefined
+    if (form === undefined) continue
+    changed.set(name, form).set(form.descriptor.digest, form)
+    for (const layer of layers) if (layer.handedOut !== layer.sent) tars.set(layer.handedOut.digest, layer)
   }
+  /** Layers that are made here, by the digest of their own blob, which does not come then. */
+  const made = new Map([...tars.values()].filter(({ origin }) => origin).map((layer) => [layer.sent.digest, layer]))
+  const patches = new Map(
+    [...made.values()]
+      .flatMap(({ origin }) => origin?.patch ?? [])
+      .map((patch) => [patch.descriptor.digest, patch.descriptor.size]),
+  )
+  const asked = new Set(
+    [...forms.values()].flatMap((layers) => layers.filter((layer) => layer.asked)).map(digestOfSent),
+  )
+  const skipped = new Map([...forms.values()].flat().map(({ sent }) => [sent.digest, sent.size]))
+  for (const digest of asked) skipped.delete(digest)
   const { keepBlobs } = context.order.settings
   /** Requests under way, and what the runtime has taken whole at least once. */
   const readers = new Map<Digest, number>()
@@ -102,27 +127,43 @@ export function imageContent(context: StepContext, images: CarriedImage[], { rea
   }
   const content: ImageContent = {
     failed: failure.signal,
-    totalBytes: [...blobs.values()].reduce((sum, size) => sum + size, 0),
+
+    get totalBytes() {
+      const own = [...blobs].filter(([digest]) => !made.has(digest) && !skipped.has(digest))
+      return [...own, ...patches].reduce((sum, [, size]) => sum + size, 0)
+    },
+
+    skipped: { layers: skipped.size, bytes: [...skipped.values()].reduce((sum, size) => sum + size, 0) },
+
+    get made() {
+      const layers = [...made.values()]
+      const patchBytes = layers.reduce((sum, { origin }) => sum + (origin?.patch?.descriptor.size ?? 0), 0)
+      return { layers: layers.length, insteadOfBytes: layers.reduce((sum, { sent }) => sum + sent.size, 0), patchBytes }
+    },
 
     async manifest(reference) {
-      const plain = plainForms.get(reference)
-      if (plain) return plain
+      const form = changed.get(reference)
+      if (form) return form
       const descriptor = manifests.get(reference)
       if (!descriptor || !context.bundle) return undefined
       return { descriptor, bytes: await context.bundle.readBlob(descriptor.digest) }
     },
 
     async blob(digest): Promise<MirrorBlob | undefined> {
-      const plain = plainLayers.get(digest)
-      const sent = plain && (await content.blob(plain.sent.digest))
-      if (plain && sent) {
-        const read = (offset: number) => unpackedFrom(sent.read(0), plain, offset)
-        return { ...sent, sizeBytes: plain.handedOut.size, read: (offset) => watched(read(offset)) }
+      const tar = tars.get(digest)
+      if (tar && made.has(tar.sent.digest)) return madeBlob(tar)
+      const sent = tar && (await content.blob(tar.sent.digest))
+      if (tar && sent) {
+        const read = (offset: number) => watched(from(unpacked(sent.read(0), tar), offset))
+        return { ...sent, sizeBytes: tar.handedOut.size, read }
       }
-      const sizeBytes = blobs.get(digest)
+      const sizeBytes = blobs.get(digest) ?? patches.get(digest)
       if (sizeBytes === undefined) return undefined
       if ((await context.store.sizeOf(digest)) === sizeBytes) {
-        return { sizeBytes, read: (offset) => context.store.read(digest, offset) }
+        // Who asks for the rest of a blob checks it whole by itself.
+        const kept = (offset: number) =>
+          offset > 0 ? context.store.read(digest, offset) : context.store.readChecked(digest)
+        return { sizeBytes, read: (offset) => watched(kept(offset)) }
       }
       const arrival = context.arrivals.get(digest, sizeBytes)
       arrival.done.catch((error) => failure.abort(error))
@@ -147,7 +188,39 @@ export function imageContent(context: StepContext, images: CarriedImage[], { rea
       for (const digest of served) await context.arrivals.keep(digest, blobs.get(digest) ?? 0)
     },
   }
+
+  /** Where it cannot be made, the daemon sees a cut body, asks for the rest, and gets that out of the layer's own blob. */
+  async function madeBlob(layer: LayerForm): Promise<MirrorBlob | undefined> {
+    const { origin, sent, handedOut } = layer
+    if (origin === undefined) return undefined
+    const patch = origin.patch && (await content.blob(origin.patch.descriptor.digest))
+    const read = async function* (offset: number): AsyncGenerator<Buffer> {
+      try {
+        yield* from(madeLayer(layer, origin, patch?.read(0)), offset)
+      } catch (error) {
+        if (failure.signal.aborted) throw error
+        if (isAbsent(sent.digest)) failure.abort(error)
+        else if (made.delete(sent.digest)) context.note(`${sent.digest.slice(0, 19)} comes whole: ${reasonOf(error)}`)
+        throw error
+      }
+    }
+    return { ...patch, sizeBytes: handedOut.size, read }
+  }
+
+  /** A delta may have a patch in the layer's stead. */
+  function isAbsent(digest: Digest): boolean {
+    return context.order.leftOut?.blobs.includes(digest) ?? false
+  }
   return content
+}
+
+function digestOfSent({ sent }: LayerForm): Digest {
+  return sent.digest
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof MojaboxError) return [error.message, error.facts.found].filter(Boolean).join('; ')
+  return error instanceof Error ? error.message : String(error)
 }
 
 function notCarried(code: string, message: string): MojaboxError {

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type { BlobSource } from '../../bundles/format/blob-source.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
@@ -21,13 +23,17 @@ export class Store implements BlobSource {
     return join(this.root, 'blobs', 'sha256', digest.slice('sha256:'.length))
   }
 
+  get ingestFolder(): string {
+    return join(this.root, 'ingest')
+  }
+
   ingestPath(digest: Digest): string {
-    return join(this.root, 'ingest', digest.slice('sha256:'.length))
+    return join(this.ingestFolder, digest.slice('sha256:'.length))
   }
 
   async prepare(): Promise<void> {
     await mkdir(join(this.root, 'blobs', 'sha256'), { recursive: true })
-    await mkdir(join(this.root, 'ingest'), { recursive: true })
+    await mkdir(this.ingestFolder, { recursive: true })
     await writeFile(join(this.root, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
   }
 
@@ -51,6 +57,34 @@ export class Store implements BlobSource {
     }
   }
 
+  /** Whether a complete blob is still what it was when it was checked: a disk may have lost some of it. */
+  async isWhole(digest: Digest): Promise<boolean> {
+    if ((await this.sizeOf(digest)) === undefined) return false
+    const hash = createHash('sha256')
+    await pipeline(this.read(digest), hash)
+    return `sha256:${hash.digest('hex')}` === digest
+  }
+
+  /**
+   * A whole blob, its last piece only once its digest was found right; one that is damaged is removed.
+   * @throws MojaboxError `blob-corrupt`
+   */
+  async *readChecked(digest: Digest): AsyncGenerator<Buffer> {
+    const hash = createHash('sha256')
+    let last: Buffer | undefined
+    for await (const piece of this.read(digest)) {
+      if (last) yield last
+      last = piece
+      hash.update(piece)
+    }
+    const found: Digest = `sha256:${hash.digest('hex')}`
+    if (found !== digest) {
+      await this.remove(digest)
+      throw damaged(digest, found)
+    }
+    if (last) yield last
+  }
+
   /** Moves a checked blob into place, once a power cut cannot shorten it any more. */
   async commit(digest: Digest): Promise<void> {
     const file = await open(this.ingestPath(digest), 'r')
@@ -68,4 +102,15 @@ export class Store implements BlobSource {
     const names = await readdir(join(this.root, 'blobs', 'sha256')).catch(() => [])
     return names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((name): Digest => `sha256:${name}`)
   }
+}
+
+function damaged(digest: Digest, found: Digest): MojaboxError {
+  return new MojaboxError({
+    code: 'blob-corrupt',
+    kind: 'bundle',
+    message: `a blob was damaged in the store: ${digest}`,
+    found,
+    needed: digest,
+    next: 'run the same command again: it is brought anew; and look after the disk of this node',
+  })
 }

@@ -1,6 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises'
 import pLimit from 'p-limit'
-import { mayBeLeftOut } from '../format/delta.ts'
+import { mayBeLeftOut, patchedLayers } from '../format/delta.ts'
 import { digestOf } from '../format/digest.ts'
 import { MojaboxError } from '../format/error.ts'
 import { encodeBundleManifest, encodeIndexJson } from '../format/index-json.ts'
@@ -8,12 +8,13 @@ import { ARTIFACT_KINDS, type Artifact, type BundleManifest, type Digest } from 
 import type { OpenBundle } from '../format/open.ts'
 import { jsonReader, platformText, reachableBlobs } from '../format/read-artifact.ts'
 import { VERSION } from '../format/version.ts'
-import { cacheWithBase, refuseAsBase } from './base.ts'
+import { cacheWithBase, refuseAsBase, refusePatchesAlone } from './base.ts'
 import type { Cache } from './cache.ts'
 import { diskFull } from './disk-full.ts'
 import type { Http } from './http.ts'
 import { type Lock, lockText } from './lock.ts'
 import type { CredentialsOf } from './oci/credentials.ts'
+import { carryPatches } from './patches/carry-patches.ts'
 import { carrySbom } from './sbom/carry-sbom.ts'
 import type { BuildContext, CarriedArtifact, CarriedBlob, Origins, Selection } from './source.ts'
 import { fetchLocked, SOURCES } from './sources/registry.ts'
@@ -22,7 +23,7 @@ import { bundleBytes, checkWritable, writeBundle } from './write.ts'
 
 /** What a build does at a moment; bytes are of that stage. */
 export interface BuildProgress {
-  stage: 'resolve' | 'fetch' | 'list' | 'write'
+  stage: 'resolve' | 'fetch' | 'list' | 'patch' | 'write'
   doneBytes: number
   totalBytes: number
 }
@@ -35,6 +36,8 @@ export interface BuildOptions {
   lock: Lock | undefined
   /** Build a delta, without what this bundle has. */
   base: OpenBundle | undefined
+  /** Of a delta: patches of layers that its base has in an older version, beside these or in their stead. */
+  patches: 'beside' | 'instead' | 'none'
   outputPath: string
   /** Where the lock is written; not at all when undefined. */
   lockPath: string | undefined
@@ -78,14 +81,15 @@ export async function buildBundle(options: BuildOptions): Promise<BuildResult> {
 async function build(options: BuildOptions, context: BuildContext, tally: Tally): Promise<BuildResult> {
   const { loaded, lock, outputPath, base } = options
   if (base !== undefined) refuseAsBase(base, outputPath)
+  else if (options.patches === 'instead') refusePatchesAlone()
   await checkWritable(outputPath)
   const locked = lock?.artifacts ?? (await resolveAll(context))
   tally.begin('fetch')
   const fetched = await Promise.all(locked.map((artifact) => fetchLocked(artifact, context)))
   tally.begin('list')
   const sbom = lock === undefined ? { mojabox: VERSION } : lock.sbom
-  const carried = sbom === undefined ? fetched : [...fetched, await sbomOf(fetched, locked, sbom.mojabox, context)]
-  const artifacts = carried.map(({ artifact }) => artifact).sort(inListOrder)
+  const listed = sbom === undefined ? fetched : [...fetched, await sbomOf(fetched, locked, sbom.mojabox, context)]
+  const artifacts = listed.map(({ artifact }) => artifact).sort(inListOrder)
   const facts = {
     deployment: loaded.spec.deployment,
     version: loaded.spec.version,
@@ -93,12 +97,20 @@ async function build(options: BuildOptions, context: BuildContext, tally: Tally)
   }
   const whole = digestOf(encodeBundleManifest({ ...facts, artifacts }))
   if (lock !== undefined && lock.bundle !== whole) throw lockDiffers(lock.bundle, whole)
-  const manifestBytes = encodeBundleManifest({ ...facts, artifacts, base: base?.manifest.digest })
+  const patches = base && options.patches !== 'none' ? await patchesOf(artifacts, base, context, tally) : undefined
+  const carried = patches === undefined ? listed : [...listed, patches]
+  const own = {
+    ...facts,
+    artifacts: patches === undefined ? artifacts : [...artifacts, patches.artifact],
+    base: base?.manifest.digest,
+  }
+  const manifestBytes = encodeBundleManifest(own)
   const digest = await context.cache.put(manifestBytes)
-  const manifest: BundleManifest = { ...facts, digest, artifacts, base: base?.manifest.digest }
+  const manifest: BundleManifest = { ...own, digest }
   const all = uniqueBlobs(carried, { digest, sizeBytes: manifestBytes.length, isManifest: true })
   const leavable = base === undefined ? undefined : await blobsIn(base, manifest, context.cache)
-  const blobs = all.filter((blob) => !leavable?.has(blob.digest))
+  const patched = options.patches === 'instead' ? await patchedLayers(manifest, context.cache) : undefined
+  const blobs = all.filter(({ digest }) => !leavable?.has(digest) && !patched?.has(digest))
   const indexJson = encodeIndexJson(manifest, manifestBytes.length)
   const written: Lock = { format: 1, ...facts, bundle: whole, artifacts: locked, ...(sbom && { sbom }) }
   tally.begin('write')
@@ -106,6 +118,11 @@ async function build(options: BuildOptions, context: BuildContext, tally: Tally)
   if (options.lockPath !== undefined) await writeLock(options.lockPath, written)
   const leftOut = { blobs: all.length - blobs.length, bytes: sizeOf(all) - sizeOf(blobs) }
   return { path: outputPath, sizeBytes: bundleBytes(indexJson, blobs), manifest, lock: written, leftOut }
+}
+
+function patchesOf(artifacts: Artifact[], base: OpenBundle, context: BuildContext, tally: Tally) {
+  tally.begin('patch')
+  return carryPatches(artifacts, base, context)
 }
 
 function sbomOf(

@@ -1,15 +1,26 @@
+import type { BlobSource } from './blob-source.ts'
 import { bytesText } from './bytes-text.ts'
 import { MojaboxError } from './error.ts'
-import type { BundleManifest, Digest } from './manifest.ts'
+import { patchesIn } from './layer-patch.ts'
+import type { ArtifactKind, BundleManifest, Digest } from './manifest.ts'
 import type { OpenBundle } from './open.ts'
-import { jsonReader, type ReachableBlob, reachableBlobs } from './read-artifact.ts'
+import { jsonReader, type ReachableBlob, reachableBlobs, readArtifactManifest } from './read-artifact.ts'
 
 /**
  * Whether a delta may leave a blob out that its base has: a layer, or a package. Manifests and configurations are
- * needed to know what is missing, a deployment's files to plan, the SBOM to be read; all are small.
+ * needed to know what is missing, a deployment's files to plan, the SBOM to be read, patches to save bytes; all are small.
  */
 export function mayBeLeftOut({ role, artifacts }: Pick<ReachableBlob, 'role' | 'artifacts'>): boolean {
-  return role === 'layer' && artifacts.every(({ kind }) => kind !== 'files' && kind !== 'sbom')
+  return role === 'layer' && artifacts.every(({ kind }) => !KEPT_KINDS.includes(kind))
+}
+
+const KEPT_KINDS: ArtifactKind[] = ['files', 'sbom', 'patches']
+
+/** The layers that a delta has patches for. */
+export async function patchedLayers(manifest: BundleManifest, source: BlobSource): Promise<Set<Digest>> {
+  const artifact = manifest.artifacts.find(({ kind }) => kind === 'patches')
+  if (artifact === undefined) return new Set()
+  return new Set(patchesIn(await readArtifactManifest(source, artifact)).map(({ layer }) => layer))
 }
 
 /** Of what a bundle's manifest reaches, what the bundle itself does not carry; nothing unless it is a delta. */
@@ -19,6 +30,16 @@ export function leftOutOf(
 ): ReachableBlob[] {
   if (manifest.base === undefined) return []
   return reachable.filter((blob) => mayBeLeftOut(blob) && !extents.has(blob.digest))
+}
+
+/** Of what a delta leaves out, the layers that it has a patch for: its base may lack them too. */
+export async function patchedOf(bundle: OpenBundle, leftOut: ReachableBlob[]): Promise<ReachableBlob[]> {
+  const patched = await patchedLayers(bundle.manifest, bundle)
+  return leftOut.filter(({ digest }) => patched.has(digest))
+}
+
+export function amountOf(blobs: ReachableBlob[]): { blobs: number; bytes: number } {
+  return { blobs: blobs.length, bytes: blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) }
 }
 
 /** The blobs that a delta leaves out, read from its manifests; none for a whole bundle. */
@@ -42,13 +63,16 @@ export function withBase(delta: OpenBundle, base: OpenBundle): OpenBundle {
 }
 
 /**
- * That a delta and a base are whole together.
+ * That a delta and a base are whole together, but for layers of which the delta has a patch in their stead.
  * @throws MojaboxError `not-a-delta`, `base-differs`
  */
 export async function refuseOtherBase(delta: OpenBundle, base: OpenBundle): Promise<void> {
   if (delta.manifest.base === undefined) throw notADelta(delta.path)
   const leftOut = await leftOutBlobs(delta)
-  const lacking = leftOut.filter(({ digest, sizeBytes }) => base.extents.get(digest)?.sizeBytes !== sizeBytes)
+  const patched = await patchedLayers(delta.manifest, delta)
+  const lacking = leftOut.filter(
+    ({ digest, sizeBytes }) => !patched.has(digest) && base.extents.get(digest)?.sizeBytes !== sizeBytes,
+  )
   if (lacking.length > 0) throw baseDiffers(delta, base.manifest, base.path, lacking)
 }
 

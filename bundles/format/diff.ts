@@ -79,7 +79,8 @@ export async function diffBundles(bundleA: OpenBundle, bundleB: OpenBundle): Pro
 }
 
 async function blobsOf(bundle: OpenBundle): Promise<Blobs> {
-  const blobs = await reachableBlobs(bundle.manifest, jsonReader(bundle))
+  const manifest = { ...bundle.manifest, artifacts: artifactsOf(bundle) }
+  const blobs = await reachableBlobs(manifest, jsonReader(bundle))
   return new Map(blobs.map((blob) => [blob.digest, blob]))
 }
 
@@ -111,9 +112,14 @@ function diffArtifacts(
   return { artifacts, same: all.length - differing.length }
 }
 
+/** Patches are another way to what the bundle stands for. */
+function artifactsOf({ manifest }: OpenBundle): Artifact[] {
+  return manifest.artifacts.filter(({ kind }) => kind !== 'patches')
+}
+
 /** By what makes an artifact the same one in two bundles. */
-function byIdentity({ manifest }: OpenBundle): Map<string, Artifact> {
-  return new Map(manifest.artifacts.map((artifact) => [artifactText(artifact), artifact]))
+function byIdentity(bundle: OpenBundle): Map<string, Artifact> {
+  return new Map(artifactsOf(bundle).map((artifact) => [artifactText(artifact), artifact]))
 }
 
 /** Blobs of the other that this one lacks, the largest first. */

@@ -61,11 +61,11 @@ function refName(artifact: Artifact): string {
 }
 
 /**
- * Earlier versions of mojabox refuse a bundle with a kind that they do not know. To them an SBOM is a set of files; its
- * artifact type tells what it is.
+ * Earlier versions of mojabox refuse a bundle with a kind that they do not know. To them an SBOM, and patches, are sets of
+ * files; the artifact type tells what they are.
  */
 function kindText(kind: ArtifactKind): string {
-  return kind === 'sbom' ? 'files' : kind
+  return kind === 'sbom' || kind === 'patches' ? 'files' : kind
 }
 
 /** An artifact's descriptor, its members in one fixed order. */

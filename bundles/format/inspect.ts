@@ -1,4 +1,4 @@
-import { leftOutOf } from './delta.ts'
+import { amountOf, leftOutOf, patchedOf } from './delta.ts'
 import type { ArtifactKind, Digest } from './manifest.ts'
 import type { OpenBundle } from './open.ts'
 import { jsonReader, platformText, type ReachableBlob, reachableBlobs } from './read-artifact.ts'
@@ -29,6 +29,8 @@ export interface InspectedBundle {
   base: Digest | undefined
   /** What a delta leaves out. */
   leftOut: { blobs: number; bytes: number }
+  /** Of these, layers in whose stead it has a patch. */
+  patched: { blobs: number; bytes: number }
   /** Of the file. */
   bytes: number
   blobs: number
@@ -73,7 +75,8 @@ export async function inspectBundle(bundle: OpenBundle): Promise<InspectedBundle
     version,
     profiles,
     base,
-    leftOut: { blobs: leftOut.size, bytes: sum([...leftOut]) },
+    leftOut: amountOf([...leftOut]),
+    patched: amountOf(await patchedOf(bundle, [...leftOut])),
     bytes: bundle.sizeBytes,
     blobs: bundle.extents.size,
     artifacts,

@@ -10,6 +10,8 @@ export const MEDIA_TYPES = {
   blob: 'application/octet-stream',
   gzip: 'application/gzip',
   debianPackage: 'application/vnd.debian.binary-package',
+  /** How a layer is made of an older one (`layer-patch.ts`). */
+  layerPatch: 'application/vnd.mojabox.layer-patch.v1',
 } as const
 
 /** `artifactType` of the bundle manifest (an OCI image index) and of the artifacts that are not images. */
@@ -19,6 +21,7 @@ export const ARTIFACT_TYPES = {
   files: 'application/vnd.mojabox.files.v1',
   executable: 'application/vnd.mojabox.executable.v1',
   sbom: 'application/vnd.mojabox.sbom.v1',
+  patches: 'application/vnd.mojabox.layer-patches.v1',
 } as const
 
 export const ANNOTATIONS = {
@@ -45,6 +48,12 @@ export const ANNOTATIONS = {
   /** On an executable's layer (gzip): digest and size of what `gunzip` gives. */
   uncompressedDigest: 'org.mojabox.uncompressed-digest',
   uncompressedBytes: 'org.mojabox.uncompressed-bytes',
+  /** On a layer's patch: the digest of the layer's blob; diff ID and size of the older layer's tar, and of the layer's. */
+  patchLayer: 'org.mojabox.patch.layer',
+  patchFrom: 'org.mojabox.patch.from',
+  patchFromBytes: 'org.mojabox.patch.from-bytes',
+  patchTo: 'org.mojabox.patch.to',
+  patchToBytes: 'org.mojabox.patch.to-bytes',
 } as const
 
 /** Content address: `sha256:` and 64 lower-case hexadecimal digits. */
@@ -90,13 +99,13 @@ export const OciIndex = z.object({
 })
 export type OciIndex = z.infer<typeof OciIndex>
 
-export const ARTIFACT_KINDS = ['image', 'packages', 'files', 'executable', 'sbom'] as const
+export const ARTIFACT_KINDS = ['image', 'packages', 'files', 'executable', 'sbom', 'patches'] as const
 export type ArtifactKind = (typeof ARTIFACT_KINDS)[number]
 
 /**
  * One thing the bundle lists. `name` is an image's full reference (`docker.io/library/redis:8.0`), a distribution
  * (`debian-13`), or a file set's name. The descriptor is a manifest's; for an image carried for several platforms, a pruned index's;
- * for the SBOM, an index of documents.
+ * for the SBOM, an index of documents; for the patches of a delta's layers, one manifest of all.
  */
 export interface Artifact {
   kind: ArtifactKind

@@ -7,6 +7,7 @@ import {
   ARTIFACT_KINDS,
   ARTIFACT_TYPES,
   type Artifact,
+  type ArtifactKind,
   type BundleManifest,
   type Descriptor,
   Digest,
@@ -79,12 +80,18 @@ export function parseBundleManifest(bytes: Uint8Array, digest: Digest): BundleMa
   }
 }
 
+/** Kinds that the annotation calls `files`, for earlier versions. */
+const KIND_OF_TYPE: Record<string, ArtifactKind> = {
+  [ARTIFACT_TYPES.sbom]: 'sbom',
+  [ARTIFACT_TYPES.patches]: 'patches',
+}
+
 function artifactOf(descriptor: Descriptor): Artifact {
   const parsed = ArtifactAnnotations.safeParse(descriptor.annotations)
   if (!parsed.success)
     throw corruptDocument(`reading artifact ${descriptor.digest}`, issueText(parsed.error), 'its kind, name and size')
   return {
-    kind: descriptor.artifactType === ARTIFACT_TYPES.sbom ? 'sbom' : parsed.data[ANNOTATIONS.kind],
+    kind: KIND_OF_TYPE[descriptor.artifactType ?? ''] ?? parsed.data[ANNOTATIONS.kind],
     name: parsed.data[ANNOTATIONS.name],
     platform: descriptor.platform,
     unpackedBytes: parsed.data[ANNOTATIONS.unpackedBytes],

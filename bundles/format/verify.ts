@@ -1,5 +1,5 @@
 import pLimit from 'p-limit'
-import { leftOutOf } from './delta.ts'
+import { amountOf, leftOutOf, patchedOf } from './delta.ts'
 import { digestOfStream } from './digest.ts'
 import { MojaboxError } from './error.ts'
 import type { Artifact, Digest } from './manifest.ts'
@@ -20,6 +20,8 @@ export interface VerifyResult {
   bytes: number
   /** What a delta leaves out; it was not looked at. */
   leftOut: { blobs: number; bytes: number }
+  /** Of these, layers in whose stead it has a patch. */
+  patched: { blobs: number; bytes: number }
 }
 
 /**
@@ -60,7 +62,8 @@ export async function verifyBundle(bundle: OpenBundle, options: VerifyOptions = 
   return {
     blobs: bundle.extents.size,
     bytes: bundle.sizeBytes,
-    leftOut: { blobs: leftOut.length, bytes: leftOut.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) },
+    leftOut: amountOf(leftOut),
+    patched: amountOf(await patchedOf(bundle, leftOut)),
   }
 }
 
@@ -73,7 +76,8 @@ function namingArtifacts(bundle: OpenBundle): ReturnType<typeof jsonReader> {
     } catch (error) {
       if (!(error instanceof MojaboxError) || error.facts.code !== 'blob-corrupt') throw error
       const artifact = bundle.manifest.artifacts.find((entry) => entry.descriptor.digest === descriptor.digest)
-      throw corruptBlob(descriptor.digest, error.facts.found ?? '', ownerText(artifact ? [artifact] : undefined))
+      const { message } = corruptBlob(descriptor.digest, '', ownerText(artifact ? [artifact] : undefined))
+      throw new MojaboxError({ ...error.facts, message }, { cause: error })
     }
   }
 }

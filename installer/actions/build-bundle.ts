@@ -23,6 +23,7 @@ export interface BuildFlags {
   lock?: string
   base?: string
   key?: string
+  patches: 'beside' | 'instead' | 'none'
   profile: string[]
   platform: string[]
   distribution: string[]
@@ -64,6 +65,7 @@ export async function buildFromSpec(specPath: string, flags: BuildFlags, io: Io)
       origins: originsOf(flags),
       lock,
       base,
+      patches: flags.patches,
       outputPath,
       lockPath: flags.lock === undefined ? `${outputPath}.lock.json` : undefined,
       cache: await openCache(cacheFolder(io.env)),
@@ -115,6 +117,7 @@ const STAGES: Record<BuildProgress['stage'], string> = {
   resolve: 'resolving names',
   fetch: 'fetching',
   list: 'listing packages',
+  patch: 'making patches',
   write: 'writing',
 }
 

@@ -7,7 +7,7 @@ import { readEnvelope, readTrustedKey, requireSignature } from '../../bundles/fo
 import { verifyBundle } from '../../bundles/format/verify.ts'
 import type { Io } from '../cli/io.ts'
 import { interruption } from '../fleet/interruption.ts'
-import { bundleTable } from '../render/bundle-table.ts'
+import { bundleTable, patchedText } from '../render/bundle-table.ts'
 import { diffTable } from '../render/diff-table.ts'
 import { createProgress } from '../render/progress.ts'
 
@@ -50,7 +50,7 @@ export async function verifyFile(path: string, { json, base, key }: VerifyFlags,
       await verify(other)
       return verified
     })
-  const { manifest, blobs, bytes, leftOut } = await withBundle(path, (bundle) =>
+  const { manifest, blobs, bytes, leftOut, patched } = await withBundle(path, (bundle) =>
     base === undefined ? verify(bundle) : verifyTogether(bundle, base),
   )
     .catch((error) => Promise.reject(signal.aborted ? interruption(signal) : error))
@@ -60,7 +60,12 @@ export async function verifyFile(path: string, { json, base, key }: VerifyFlags,
   const envelope = await readEnvelope(path)
   const signedBy = trusted.length > 0 ? requireSignature(envelope, manifest, trusted, '--key') : undefined
   if (json) {
-    const delta = manifest.base && { base: manifest.base, leftOut, ...(base !== undefined && { basePath: base }) }
+    const delta = manifest.base && {
+      base: manifest.base,
+      leftOut,
+      patched,
+      ...(base !== undefined && { basePath: base }),
+    }
     io.stdout(
       `${JSON.stringify({ path, digest, verified: true, blobs, bytes, seconds, ...delta, signedBy }, undefined, 2)}\n`,
     )
@@ -72,7 +77,8 @@ export async function verifyFile(path: string, { json, base, key }: VerifyFlags,
   ]
   if (manifest.base !== undefined) {
     const where = base === undefined ? 'check them together: --base FILE' : `they are in ${base}, as they were built`
-    lines.push(`a delta of ${manifest.base}`, `left out: ${bytesText(leftOut.bytes)}, ${leftOut.blobs} blobs; ${where}`)
+    const left = `left out: ${bytesText(leftOut.bytes)}, ${leftOut.blobs} blobs; ${where}${patchedText({ patched })}`
+    lines.push(`a delta of ${manifest.base}`, left)
   }
   if (signedBy) lines.push(`signed by ${signedBy.join(', ')}`)
   else if (envelope) lines.push('signed; by whom is checked with --key FILE')

@@ -5,8 +5,11 @@ import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import type { ComposeOverride, WorkOrder } from '../../agent/contract/work-order.ts'
 import { type ErrorFacts, factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import type { OpenBundle } from '../../bundles/format/open.ts'
-import { deliverExecutable, type ExecutableSource } from '../delivery/executable.ts'
+import type { ExecutableSource } from '../delivery/executable.ts'
+import { ExecutableSeeding } from '../delivery/executable-seeding.ts'
 import type { RateLimit } from '../delivery/rate-limit.ts'
+import { type HostSeeding, Seeding } from '../delivery/seeding.ts'
+import { seedingHosts } from '../delivery/seeding-hosts.ts'
 import { deskName, watchRun } from '../delivery/session.ts'
 import type { Connection } from '../fleet/connection.ts'
 import { eachHost, outcomeError } from '../fleet/each-host.ts'
@@ -31,6 +34,8 @@ export interface SiteRun {
   executables: ExecutableSource
   /** Of what this desk sends, all hosts together. */
   rate?: RateLimit | undefined
+  /** Hosts pass on to each other what they have, so that it leaves the desk once; for verbs with a bundle. */
+  seeding?: boolean
   reach: Reach
   skipChecks: string[]
   levels: string[]
@@ -39,6 +44,14 @@ export interface SiteRun {
   showConfig: boolean
   onEvent: (event: Event) => void
   signal: AbortSignal
+}
+
+/** The same for one of its hosts. */
+interface HostRun extends SiteRun {
+  /** Its part in passing blobs on. */
+  part: HostSeeding | undefined
+  /** One for all hosts. */
+  executableSeeding: ExecutableSeeding
 }
 
 /** A lost link is taken up again for this long before it counts as a failure, milliseconds. */
@@ -54,17 +67,22 @@ const UNSAID: ErrorFacts = { code: 'bug', kind: 'bug', message: 'the run failed,
 export async function runSite(options: SiteRun): Promise<unknown> {
   const { site } = options
   const run = randomUUID()
+  const seeds = options.seeding ? await seedingHosts(site.hosts) : []
+  const seeding = new Seeding(seeds)
+  const executableSeeding = new ExecutableSeeding()
   const outcomes = await eachHost(
     site.hosts,
     site.parallel,
     async (host) => {
-      const order = orderFor(options, host, run)
+      const part = seeding.of(host.name)
+      const order = orderFor(options, host, run, part?.address)
       const emit: Emit = (body) =>
         options.onEvent({ ...body, at: new Date().toISOString(), host: host.name, run } as EventBody & Event)
       const startedAt = performance.now()
       let told = false
+      part?.begin()
       try {
-        const last = await persist(options, host, order, emit)
+        const last = await persist({ ...options, part, executableSeeding }, host, order, emit)
         told = true
         if (last.outcome === 'failed') throw new MojaboxError(last.error ?? UNSAID)
       } catch (cause) {
@@ -72,6 +90,8 @@ export async function runSite(options: SiteRun): Promise<unknown> {
         const seconds = Math.round(performance.now() - startedAt) / 1000
         if (!told) emit({ type: 'run-finished', outcome: 'failed', changed: 0, seconds, error: factsOf(error) })
         throw error
+      } finally {
+        part?.end()
       }
     },
     options.signal,
@@ -79,7 +99,7 @@ export async function runSite(options: SiteRun): Promise<unknown> {
   return outcomeError(outcomes)
 }
 
-function orderFor(options: SiteRun, host: Host, run: string): WorkOrder {
+function orderFor(options: SiteRun, host: Host, run: string, seedingAddress: string | undefined): WorkOrder {
   const { site, bundle } = options
   return {
     version: 1,
@@ -93,6 +113,7 @@ function orderFor(options: SiteRun, host: Host, run: string): WorkOrder {
     ...(options.leftOut && { leftOut: options.leftOut }),
     ...(options.trust ?? { unsignedAllowed: false }),
     downgradeAllowed: options.downgradeAllowed === true,
+    ...(seedingAddress !== undefined && { seeding: { address: seedingAddress } }),
     settings: site.settings,
     composeOverrides: options.composeOverrides,
     showConfig: options.showConfig,
@@ -104,7 +125,7 @@ function orderFor(options: SiteRun, host: Host, run: string): WorkOrder {
 }
 
 /** Watches the run, over as many connections as it takes. */
-async function persist(options: SiteRun, host: Host, order: WorkOrder, emit: Emit): Promise<RunFinished> {
+async function persist(options: HostRun, host: Host, order: WorkOrder, emit: Emit): Promise<RunFinished> {
   const advance = new Advance()
   const onEvent = (event: Event) => {
     if (advance.isNew(event)) options.onEvent(event)
@@ -172,7 +193,7 @@ class Advance {
 const ABOUT_INSTALLED: WorkOrder['verb'][] = ['status', 'validate', 'reset-data', 'uninstall']
 
 async function once(
-  options: SiteRun,
+  options: HostRun,
   host: Host,
   order: WorkOrder,
   emit: Emit,
@@ -187,19 +208,23 @@ async function once(
     if (there !== 'executable') {
       const { stdout } = await connection.exec(['uname', '-m'], { signal })
       const executable = await executables.for(ociArchitecture(stdout.trim()))
-      const totalBytes = executable.sizeBytes
-      const onBytes = (doneBytes: number) => emit({ type: 'transfer', what: 'mojabox', doneBytes, totalBytes })
-      await deliverExecutable(connection, rate ? rate.pacedExecutable(executable) : executable, onBytes, signal)
+      const onBytes = (doneBytes: number, totalBytes: number) =>
+        emit({ type: 'transfer', what: 'mojabox', doneBytes, totalBytes })
+      const paced = rate ? rate.pacedExecutable(executable) : executable
+      const receiver = { host: host.name, address: order.seeding?.address, connection }
+      await options.executableSeeding.deliver(receiver, paced, onBytes, signal)
     }
     return await watchRun({
       connection,
       executable: NODE_PATHS.executable,
       order,
       blobs: bundle && rate ? rate.paced(bundle) : bundle,
+      seeding: options.part,
       onEvent,
       signal,
     })
   } finally {
+    options.executableSeeding.leave(host.name)
     await connection.close()
   }
 }

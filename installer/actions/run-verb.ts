@@ -25,6 +25,8 @@ export interface VerbOptions extends SiteOptions {
   report?: string
   /** Bytes a second. */
   limitRate?: number
+  /** False with `--no-seeding`. */
+  seeding?: boolean
   allowDowngrade?: boolean
 }
 
@@ -84,6 +86,7 @@ export async function runOnSite(
       downgradeAllowed: options.allowDowngrade === true,
       executables: executableSource(bundle, options.executable),
       rate: options.limitRate === undefined ? undefined : new RateLimit(options.limitRate),
+      seeding: bundle !== undefined && site.seeding && options.seeding !== false,
       reach: await reach(),
       skipChecks: options.skipCheck ?? [],
       levels: levelsOrAll(options.level),

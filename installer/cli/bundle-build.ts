@@ -6,7 +6,9 @@ import type { Io } from './io.ts'
 const EXAMPLES = `
 A lock with every digest is written beside the bundle (FILE.lock.json); building again from it gives the same bundle,
 byte for byte. Downloads are kept in $MOJABOX_CACHE (~/.cache/mojabox) and go on where an earlier run stopped.
-A delta (--base) carries only what its base lacks; its lock is that of the whole bundle.
+A delta (--base) carries only what its base lacks; its lock is that of the whole bundle. Of layers that have changed it has
+patches too: a node makes such a layer of the older one in its Docker. --patches instead carries no layer that has a
+patch: the smallest file, for hosts that have the older images; others refuse it before anything changes.
 
 Examples:
   mojabox bundle build bundles/core-test-harness/bundle.yaml -o hub.tar
@@ -15,7 +17,8 @@ Examples:
   mojabox bundle build SPEC -o hub.tar --profile testing-toolkit --test-files ~/src/testing-toolkit-test-cases
   mojabox bundle build SPEC -o hub.tar --key release.key
   mojabox bundle build SPEC -o same.tar --lock hub.tar.lock.json
-  mojabox bundle build SPEC -o delta.tar --base old.tar`
+  mojabox bundle build SPEC -o delta.tar --base old.tar
+  mojabox bundle build SPEC -o delta.tar --base old.tar --patches instead`
 
 export function addBundleBuildCommand(bundle: Command, io: Io): void {
   bundle
@@ -25,6 +28,11 @@ export function addBundleBuildCommand(bundle: Command, io: Io): void {
     .requiredOption('-o, --output <file>', 'the bundle to write')
     .option('--lock <file>', 'build exactly what this lock says')
     .option('--base <file>', 'build a delta: leave out what this bundle has')
+    .addOption(
+      new Option('--patches <how>', 'of a delta: patches of layers that the base has an older version of')
+        .choices(['beside', 'instead', 'none'])
+        .default('beside', 'beside the layers'),
+    )
     .option('--key <file>', 'sign it with this private key (`bundle keygen` makes one)')
     .option('--profile <names>', 'carry the images of these profiles only (default: all)', collectNames, [])
     .option(

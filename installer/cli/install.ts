@@ -15,12 +15,13 @@ export function addInstallCommand(program: Command, io: Io): void {
       'send no more than this a second, to all hosts together, such as 500k or 2M',
       byteSize,
     )
+    .option('--no-seeding', 'send everything from here, where hosts may not pass on to each other what they have')
     .option('--allow-downgrade', 'install an older bundle than the one that is installed')
     .option('--wait', 'return once the hub is proven: it always does; for scripts that say so')
     .option('--report <PATH>', 'write the report: FILE.xml (JUnit), FILE.json, or a folder for both')
     .addHelpText(
       'after',
-      '\nExamples:\n  mojabox install\n  mojabox install --host ops@10.0.0.7 --identity ~/.ssh/site --bundle hub.tar --trust release.key.pub\n  mojabox install --limit-rate 2M\n  mojabox install --host local --bundle hub.tar --trust release.key.pub --wait --quiet --report junit.xml\n  mojabox install --bundle delta.tar --base hub.tar\n',
+      '\nExamples:\n  mojabox install\n  mojabox install --host ops@10.0.0.7 --identity ~/.ssh/site --bundle hub.tar --trust release.key.pub\n  mojabox install --limit-rate 2M\n  mojabox install --no-seeding\n  mojabox install --host local --bundle hub.tar --trust release.key.pub --wait --quiet --report junit.xml\n  mojabox install --bundle delta.tar --base hub.tar\n',
     )
     .action((options: VerbOptions) => runVerbLazily('install', options, io))
 }

@@ -50,6 +50,15 @@ export function addNodeCommand(program: Command, io: Io): void {
     })
 
   node
+    .command('hand-on')
+    .description('hand on this executable to other hosts of the run')
+    .action(async () => {
+      const { handOn } = await import('../../agent/service/hand-on.ts')
+      const { NODE_PATHS } = await import('../../agent/contract/paths.ts')
+      await handOn(NODE_PATHS.executable, process.stdin, process.stdout)
+    })
+
+  node
     .command('status')
     .description('what can be seen of the hub here, as JSON')
     .action(async () => {

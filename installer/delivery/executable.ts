@@ -68,6 +68,16 @@ export function executableSource(
   }
 }
 
+/** Whether the very same executable is on the host. */
+export async function hasExecutable(
+  connection: Connection,
+  { sha256 }: Executable,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const there = await connection.exec(['sha256sum', NODE_PATHS.executable], { signal })
+  return there.code === 0 && there.stdout.startsWith(sha256)
+}
+
 /**
  * Puts the executable onto a host unless the same digest is there already.
  * @returns true when it was sent
@@ -79,9 +89,8 @@ export async function deliverExecutable(
   onBytes: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
+  if (await hasExecutable(connection, executable, signal)) return false
   const path = NODE_PATHS.executable
-  const there = await connection.exec(['sha256sum', path], { signal })
-  if (there.code === 0 && there.stdout.startsWith(executable.sha256)) return false
   const receive = [
     'set -e',
     `umask 022; mkdir -p "$(dirname "$1")"; t="$1.$$.partial"; trap 'rm -f "$t"' EXIT`,

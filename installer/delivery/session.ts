@@ -15,6 +15,7 @@ import type { BlobSource } from '../../bundles/format/blob-source.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
 import type { Connection } from '../fleet/connection.ts'
+import type { HostSeeding, SeedingMessage } from './seeding.ts'
 
 export interface SessionOptions {
   /** Runs commands as root on the host. */
@@ -24,9 +25,13 @@ export interface SessionOptions {
   order: WorkOrder
   /** Whoever has the blobs that the node asks for. */
   blobs: BlobSource | undefined
+  /** Where the run's hosts pass blobs on to each other. */
+  seeding?: HostSeeding | undefined
   onEvent: (event: Event) => void
   signal: AbortSignal
 }
+
+type RunFinished = Extract<Event, { type: 'run-finished' }>
 
 /** After Ctrl-C the node is given this long to stop cleanly, milliseconds. */
 const STOP_LIMIT_MS = 60_000
@@ -43,11 +48,11 @@ export function deskName(): string {
  * @returns the run's last event
  * @throws MojaboxError `host-lost` when the link ends before the run does; `node-refused` when another run is on
  */
-export async function watchRun(options: SessionOptions): Promise<Extract<Event, { type: 'run-finished' }>> {
-  const { connection, executable, order, signal } = options
+export async function watchRun(options: SessionOptions): Promise<RunFinished> {
+  const { connection, executable, order, seeding, signal } = options
   const process = await connection.spawn([executable, 'node', 'attach', order.verb])
   const channel = Channel.desk(process.stream)
-  const server = new BlobServer(channel, options.blobs, order.leftOut !== undefined)
+  const server = new BlobServer(channel, options.blobs, order.leftOut !== undefined, seeding)
   const ping = setInterval(() => channel.send({ type: 'ping' }), PING_EVERY_MS)
   let giveUp: (reason: unknown) => void = () => {}
   const stop = () => {
@@ -56,12 +61,13 @@ export async function watchRun(options: SessionOptions): Promise<Extract<Event, 
   }
   signal.addEventListener('abort', stop, { once: true })
   try {
-    return await new Promise((resolve, reject) => {
+    const end = await new Promise<RunFinished>((resolve, reject) => {
       const limit = setTimeout(() => reject(silent(connection, process.stderrTail())), WELCOME_LIMIT_MS)
       giveUp = reject
       channel.onMessage = (message) => {
         if (message.type === 'welcome') {
           clearTimeout(limit)
+          seeding?.linked((message) => channel.send(message))
           if (signal.aborted) stop()
         } else if (message.type === 'refused') reject(refused(message))
         else if (message.type === 'event') {
@@ -76,7 +82,11 @@ export async function watchRun(options: SessionOptions): Promise<Extract<Event, 
       })
       channel.send({ type: 'hello', protocol: PROTOCOL_VERSION, order, deskTime: new Date().toISOString() })
     })
+    // Its own work is done; as long as the link holds, it hands on what others want of it.
+    if (seeding && end.outcome === 'done') await Promise.race([seeding.unneeded(signal), channel.closed])
+    return end
   } finally {
+    seeding?.lost()
     clearInterval(ping)
     signal.removeEventListener('abort', stop)
     server.close()
@@ -91,20 +101,34 @@ class BlobServer {
   readonly #channel: Channel<NodeMessage, DeskMessage>
   readonly #blobs: BlobSource | undefined
   readonly #lacks: string
+  readonly #seeding: HostSeeding | undefined
   readonly #cancelled = new Set<number>()
   #closed = false
 
-  constructor(channel: Channel<NodeMessage, DeskMessage>, blobs: BlobSource | undefined, isDelta: boolean) {
+  constructor(
+    channel: Channel<NodeMessage, DeskMessage>,
+    blobs: BlobSource | undefined,
+    isDelta: boolean,
+    seeding: HostSeeding | undefined,
+  ) {
     this.#channel = channel
     this.#blobs = blobs
+    this.#seeding = seeding
     this.#lacks = isDelta
       ? "the desk's bundle is a delta (name its base: --base FILE), and lacks"
       : "the desk's bundle lacks"
   }
 
   hear(message: NodeMessage): void {
-    if (message.type === 'get') void this.#answer(message.id, message.digest, message.offset)
+    if (message.type === 'get') this.#get(message)
     else if (message.type === 'cancel') this.#cancelled.add(message.id)
+    else if (isAboutSeeding(message)) this.#seeding?.hear(message)
+  }
+
+  #get({ id, digest, offset, ...wish }: Extract<NodeMessage, { type: 'get' }>): void {
+    const host = wish.without && this.#seeding?.sourceOf(digest, wish)
+    if (host === undefined) void this.#answer(id, digest, offset)
+    else this.#channel.send({ type: 'elsewhere', id, host })
   }
 
   close(): void {
@@ -131,6 +155,10 @@ class BlobServer {
         this.#channel.send({ type: 'missing', id, message: error instanceof Error ? error.message : String(error) })
     }
   }
+}
+
+function isAboutSeeding(message: NodeMessage): message is SeedingMessage {
+  return ['seeding', 'wants', 'has', 'tried'].includes(message.type)
 }
 
 function refused(message: Extract<NodeMessage, { type: 'refused' }>): MojaboxError {

@@ -25,7 +25,7 @@ export function bundleTable(bundle: InspectedBundle): string {
     ...(isDelta
       ? [
           `delta of  ${bundle.base}`,
-          `left out  ${bytesText(bundle.leftOut.bytes)} in ${bundle.leftOut.blobs} blobs, which that one has`,
+          `left out  ${bytesText(bundle.leftOut.bytes)} in ${bundle.leftOut.blobs} blobs, which that one has${patchedText(bundle)}`,
         ]
       : []),
     '',
@@ -43,4 +43,10 @@ export function bundleTable(bundle: InspectedBundle): string {
     lines.push('', 'layers that several artifacts share, carried once:', columns(['digest', 'size', 'used by'], shared))
   }
   return `${lines.join('\n')}\n`
+}
+
+/** In whose stead there are patches. */
+export function patchedText({ patched }: Pick<InspectedBundle, 'patched'>): string {
+  if (patched.blobs === 0) return ''
+  return `; but for ${bytesText(patched.bytes)} in ${patched.blobs} ${patched.blobs === 1 ? 'layer: a patch makes it of an older one' : 'layers: patches make them of older ones'}`
 }

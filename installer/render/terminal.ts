@@ -1,5 +1,6 @@
 import type { Event } from '../../agent/contract/events.ts'
 import type { NodeStatus } from '../../agent/contract/status.ts'
+import { bytesText } from '../../bundles/format/bytes-text.ts'
 import type { Io } from '../cli/io.ts'
 import { renderConfig } from './config.ts'
 import { renderError } from './error.ts'
@@ -63,6 +64,12 @@ export class TerminalReader implements Reader {
         break
       case 'waiting-for-desk':
         this.#line(event, this.#look.paint('yellow', 'the node waits for the desk'))
+        break
+      case 'seeded':
+        this.#line(
+          event,
+          `  ${bytesText(event.fromDeskBytes)} came from here, ${bytesText(event.fromPeersBytes)} from other hosts`,
+        )
         break
       case 'note':
         this.#line(event, event.level === 'warn' ? `${this.#mark('warn')} ${event.message}` : `  ${event.message}`)

@@ -82,6 +82,8 @@ export const Site = z.strictObject({
   skipChecks: z.array(z.string()).default([]),
   /** How many hosts at once. */
   parallel: z.number().int().min(1).max(64).default(8),
+  /** Whether hosts pass on to each other what an install sends, so that it leaves the desk once. */
+  seeding: z.boolean().default(true),
 })
 export type Site = z.infer<typeof Site>
 

@@ -69,7 +69,7 @@ async function diskOf(bundle: NodeBundle, profile: string, dataBytes: number): P
       const { images, keptBlobs, packages } = await loadDeployment(bundle, host)
       const stored = [...keptBlobs, ...(packages?.blobs ?? [])]
       const storeBytes = stored.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-      const none = { docker: null, present: [] }
+      const none = { docker: null, present: [], tarBytes: 0 }
       const needs = bundleNeeds({ ...none, manifest, images, architecture, distribution, dataBytes, storeBytes })
       return needs.reduce((sum, { bytes }) => sum + bytes, 0)
     }),

@@ -31,7 +31,7 @@ export const install: Group = {
       await agentIdle(node)
       const residentBytes = await agentResidentBytes(node)
       const reruns: number[] = []
-      for (let rerun = 0; rerun < RERUNS; rerun++) reruns.push(await runAgain(bench, node))
+      for (let rerun = 0; rerun < RERUNS; rerun++) reruns.push((await runAgain(bench, node)).seconds)
       return [
         figure('install.total_s', whole.seconds, 's', { note: `load ${loads.join(', ')}` }),
         ...stageFigures(whole),

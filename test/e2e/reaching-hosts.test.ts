@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cutNetwork, restoreNetwork } from '../lab/network.ts'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
-import { watchArgv } from './support/argv-watch.ts'
 import { Desk } from './support/desk.ts'
 import { EXIT, expectDone, expectRefused } from './support/expectations.ts'
 import { all, type Ended } from './support/mojabox-process.ts'
+import { watchProcesses } from './support/process-watch.ts'
 
 const PASSWORD = 'correct horse; "battery" $taple'
 
@@ -46,7 +46,7 @@ describe('reaching hosts', () => {
   })
 
   test('a sudo password comes by reference, and is seen nowhere', async () => {
-    const watch = watchArgv(host.name)
+    const watch = watchProcesses(host.name)
     const ended = await check([...desk.flags(host, 'sudoer'), '--sudo-password', 'env:SITE_SUDO'], {
       SITE_SUDO: PASSWORD,
     })

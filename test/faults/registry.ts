@@ -1,4 +1,5 @@
 import type { FaultRow } from './row.ts'
+import { contentRows } from './rows/content.ts'
 import { contentionRows } from './rows/contention.ts'
 import { linkRows } from './rows/link.ts'
 import { powerRows } from './rows/power.ts'
@@ -12,6 +13,7 @@ export const GROUPS: Record<string, readonly FaultRow[]> = {
   resources: resourceRows,
   contention: contentionRows,
   power: powerRows,
+  content: contentRows,
 }
 
 /**

@@ -51,6 +51,20 @@ export async function unshapeNetwork(name: string): Promise<void> {
   await run(['tc', 'qdisc', 'delete', 'dev', await hostLink(name), 'root'])
 }
 
+/**
+ * Has no more than that pass from this machine to all nodes together, as over one cable at a desk, until `unshapeDesk`;
+ * what nodes send to each other passes the bridge beside that.
+ */
+export async function shapeDesk(rate: string): Promise<void> {
+  const queue = ['root', 'tbf', 'rate', rate, 'burst', '64kb', 'latency', '60ms']
+  await run(['tc', 'qdisc', 'replace', 'dev', labNetwork.bridge, ...queue])
+}
+
+/** Does nothing where nothing is held back. */
+export async function unshapeDesk(): Promise<void> {
+  await run(['tc', 'qdisc', 'delete', 'dev', labNetwork.bridge, 'root'], { allowFailure: true })
+}
+
 /** This machine's end of the virtual cable to a node. */
 async function hostLink(name: string): Promise<string> {
   const pid = await docker(['inspect', '--format', '{{.State.Pid}}', `mojabox-lab-${name}`])

@@ -12,6 +12,8 @@ export interface NodeOptions {
   /** Host name; the container is called `mojabox-lab-<name>`. */
   name: string
   suite?: NodeSuite
+  /** In place of the suite's own image: one that is built on it. */
+  image?: string
   /** A fixed address in the lab's network; a free one is taken without it. */
   ip?: string
   /** Put into the `authorized_keys` of root, ops, sudoer and nosudo. */
@@ -48,7 +50,7 @@ export const nodeVolumes = ['/var/lib/docker', '/var/lib/containerd'] as const
 export async function startNode(options: NodeOptions): Promise<LabNode> {
   const { name, suite = 'trixie', publicKey, sudoPassword = '' } = options
   if ((await listNodes()).includes(name)) throw new Error(`starting node ${name}: there is one of that name already`)
-  const ip = await runOnFreeAddress(options, nodeImage(suite).tag)
+  const ip = await runOnFreeAddress(options, options.image ?? nodeImage(suite).tag)
   try {
     await nodeExec(name, ['sh', '-euc', accessScript], { input: `${publicKey}\n${sudoPassword}\n` })
     return await untilUp(name, ip)

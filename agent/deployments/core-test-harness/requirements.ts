@@ -20,8 +20,8 @@ export interface HostNow {
   installing: boolean
   /** What the store still has to take in. */
   storeBytes: number
-  /** Docker writes layers down before it uses them. */
-  spoolsLayers: boolean
+  /** Of layers that Docker is handed as tars. */
+  tarBytes: number
 }
 
 /** What this profile of this bundle asks of a host. */
@@ -67,7 +67,7 @@ function diskOf({ profile }: LoadedDeployment, { manifest }: NodeBundle, host: H
     distribution: host.installDocker ? host.facts.os?.key : undefined,
     dataBytes: profile.needs.dataBytes,
     storeBytes: host.storeBytes,
-    spoolsLayers: host.spoolsLayers,
+    tarBytes: host.tarBytes,
   })
 }
 

@@ -1,7 +1,7 @@
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import pLimit from 'p-limit'
+import { bytesText } from '../../../bundles/format/bytes-text.ts'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
+import { collectDocker } from '../../facts/docker.ts'
 import { containersOf, dockerIsThere } from '../../runtimes/compose.ts'
 import {
   type DockerImage,
@@ -13,7 +13,9 @@ import {
   splitReference,
   tagImage,
 } from '../../runtimes/docker.ts'
+import { heldLayers } from '../../runtimes/held-layers.ts'
 import { type CarriedImage, carriedImages, imageContent } from '../../store/image-content.ts'
+import { type LayerForms, layerForms, wantsWhole } from '../../store/layer-forms.ts'
 import { serveMirror } from '../../store/mirror.ts'
 
 export interface ImagesParams {
@@ -43,7 +45,12 @@ export const images: StepHandler<ImagesParams> = {
     await context.store.prepare()
     await removeMirrorNames(params)
     const wanted = await missing(context, params)
-    const content = imageContent(context, wanted, { readsZstd: await readsZstd(context.signal) })
+    const content = imageContent(context, wanted, await formsFor(context, wanted))
+    const { skipped } = content
+    if (skipped.layers > 0) {
+      const count = `${skipped.layers} ${skipped.layers === 1 ? 'layer' : 'layers'}`
+      context.note(`Docker has ${count} already: ${bytesText(skipped.bytes)} less to send`)
+    }
     const mirror = await serveMirror(content)
     const startBytes = context.arrivals.fetchedBytes
     context.arrivals.onBytes = () =>
@@ -60,8 +67,12 @@ export const images: StepHandler<ImagesParams> = {
       await mirror.close()
       await content.settle()
     }
-    if (!context.order.settings.keepBlobs)
-      await rm(join(context.store.root, 'ingest'), { recursive: true, force: true })
+    const { layers, insteadOfBytes, patchBytes } = content.made
+    if (layers > 0) {
+      const spared = bytesText(insteadOfBytes - patchBytes)
+      context.note(`${layers} layers were made of what Docker has: ${spared} less to send`)
+    }
+    if (!context.order.settings.keepBlobs) await context.arrivals.clear()
   },
 
   async neededBy(context, params, before) {
@@ -121,6 +132,15 @@ async function removeMirrorNames(params: ImagesParams): Promise<void> {
 async function isNameless(id: string, signal: AbortSignal): Promise<boolean> {
   const image = (await listImages(signal)).find((there) => there.id === id)
   return image?.tags.every((tag) => tag === '<none>:<none>') ?? false
+}
+
+async function formsFor(context: StepContext, wanted: CarriedImage[]): Promise<LayerForms> {
+  const { bundle, order, signal } = context
+  if (bundle === undefined || wanted.length === 0) return new Map()
+  const { facts: docker } = await collectDocker(context.run)
+  const held = await heldLayers(docker, signal)
+  const about = { docker, held, readsZstd: await readsZstd(signal), wantsWhole: wantsWhole(order) }
+  return layerForms(bundle, wanted, about)
 }
 
 /** Pulled under the mirror's name, given its own, and the mirror's taken away again. */

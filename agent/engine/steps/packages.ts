@@ -106,6 +106,11 @@ async function layOut(context: StepContext, params: PackagesParams): Promise<str
     const name = layer.annotations?.[ANNOTATIONS.title] ?? ''
     if (!/^(Packages(\.\w+)?|[A-Za-z0-9][A-Za-z0-9.+~_%:-]*\.deb)$/.test(name))
       throw new Error(`package file name ${JSON.stringify(name)}`)
+    // It was checked when it came, maybe long ago: apt would refuse it now, and each time again.
+    if (!(await context.store.isWhole(layer.digest))) {
+      await context.store.remove(layer.digest)
+      await context.arrivals.keep(layer.digest, layer.size)
+    }
     await link(context.store.blobPath(layer.digest), join(folder, name))
   }
   await writeFile(join(folder, 'sources.list'), `deb [trusted=yes] file:${folder} ./\n`)

@@ -1,4 +1,5 @@
 import type { KeyPair } from '../../../test/lab/ssh-keys.ts'
+import type { Choice } from './choice.ts'
 import type { Figure } from './figure.ts'
 
 /** What every group of figures is measured with. */
@@ -10,6 +11,7 @@ export interface Bench {
   /** For whatever a group writes; gone afterwards. */
   folder: string
   key: KeyPair
+  choice: Choice
   /** Progress, to stderr. */
   say: (line: string) => void
 }

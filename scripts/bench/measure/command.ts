@@ -5,7 +5,7 @@ import type { Event } from '../../../agent/contract/events.ts'
 import type { Bench } from './bench.ts'
 import type { BenchNode } from './node.ts'
 
-/** A command of mojabox at the desk, at work on a node over SSH. */
+/** A command of mojabox at the desk, at work on nodes over SSH. */
 export interface Command {
   child: ChildProcess
   /** As they come, until it ends. */
@@ -14,11 +14,12 @@ export interface Command {
   ended: Promise<number | null>
 }
 
-export function startCommand(bench: Bench, node: BenchNode, words: string[]): Command {
-  const host = ['--host', `${node.name}=ops@${node.ip}`, '--identity', bench.key.privateKeyPath]
-  const args = [...words, ...host, '--accept-new-host-keys', '--json']
+export function startCommand(bench: Bench, on: BenchNode | readonly BenchNode[], words: string[]): Command {
+  const nodes = [on].flat()
+  const hosts = nodes.flatMap(({ name, ip }) => ['--host', `${name}=ops@${ip}`])
+  const args = [...words, ...hosts, '--identity', bench.key.privateKeyPath, '--accept-new-host-keys', '--json']
   const env = { ...process.env, HOME: bench.folder }
-  const child = spawn(bench.executable, args, { cwd: node.folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(bench.executable, args, { cwd: nodes[0]?.folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise<number | null>((resolve, reject) => child.on('error', reject).on('exit', resolve))
   return { child, events: eventsOf(child.stdout), ended }
 }

@@ -10,6 +10,16 @@ export interface Figure {
   note?: string
 }
 
+/** Something could not be measured; what could be is kept. */
+export class Unfinished extends Error {
+  readonly figures: Figure[]
+
+  constructor(figures: Figure[], cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    this.figures = figures
+  }
+}
+
 /** A figure, rounded to the three decimals that a reader can use. */
 export function figure(id: string, value: number, unit: string, more: { limit?: number; note?: string } = {}): Figure {
   const { limit = null, note } = more

@@ -1,4 +1,4 @@
-import type { OciManifest } from '../../../bundles/format/manifest.ts'
+import type { Digest, OciManifest } from '../../../bundles/format/manifest.ts'
 import { openBundle } from '../../../bundles/format/open.ts'
 import { readArtifactManifest } from '../../../bundles/format/read-artifact.ts'
 import { docker } from '../../../test/lab/docker.ts'
@@ -7,8 +7,10 @@ import type { ServedImage } from '../../../test/lab/ledger-images.ts'
 export interface CarriedImages {
   /** Their names in this machine's Docker. */
   tags: string[]
-  /** Of all layers, compressed, what several images share counted once: what a node without images lacks. */
-  layerBytes: number
+  /** Sizes of all layers, compressed; what several images share is there once. */
+  layers: Map<Digest, number>
+  /** The same with the images' configurations: what a node without images lacks. */
+  blobs: Map<Digest, number>
 }
 
 /**
@@ -20,16 +22,23 @@ export async function carriedImages(bundlePath: string, made: readonly ServedIma
   const bundle = await openBundle(bundlePath)
   try {
     const tags: string[] = []
-    const layers = new Map<string, number>()
+    const layers = new Map<Digest, number>()
+    const configs = new Map<Digest, number>()
     for (const artifact of bundle.manifest.artifacts.filter(({ kind }) => kind === 'image')) {
       const manifest = await readArtifactManifest(bundle, artifact, { os: 'linux', architecture: 'amd64' })
       for (const { digest, size } of manifest.layers) layers.set(digest, size)
+      configs.set(manifest.config.digest, manifest.config.size)
       tags.push(await sameHere(artifact.name, manifest, made))
     }
-    return { tags, layerBytes: [...layers.values()].reduce((sum, size) => sum + size, 0) }
+    return { tags, layers, blobs: new Map([...layers, ...configs]) }
   } finally {
     await bundle.close()
   }
+}
+
+/** Bytes of what is among these and not among those. */
+export function bytesMissing(blobs: Map<Digest, number>, there: Map<Digest, number> = new Map()): number {
+  return [...blobs].reduce((sum, [digest, size]) => (there.has(digest) ? sum : sum + size), 0)
 }
 
 async function sameHere(name: string, manifest: OciManifest, made: readonly ServedImage[]): Promise<string> {

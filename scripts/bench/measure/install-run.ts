@@ -16,24 +16,28 @@ export interface InstallRun {
 /** Returned by a listener that has seen enough: the run is killed, as its node is to be removed anyway. */
 export const STOP = Symbol('stop')
 
+/** @param pid of the command, which is still there */
+export type Listener = (event: TimedEvent, pid: number) => typeof STOP | undefined
+
 /**
- * Runs `mojabox install` against a node over SSH.
+ * Runs `mojabox install` against nodes over SSH.
  * @throws Error with what went wrong on the way
  */
 export async function runInstall(
   bench: Bench,
-  node: BenchNode,
-  onEvent: (event: Event) => typeof STOP | undefined = () => undefined,
+  on: BenchNode | readonly BenchNode[],
+  onEvent: Listener = () => undefined,
 ): Promise<InstallRun> {
   const profile = bench.profile === undefined ? [] : ['--profile', bench.profile]
   const startedAt = performance.now()
   const secondsSoFar = () => (performance.now() - startedAt) / 1000
-  const command = startCommand(bench, node, ['install', '--bundle', bench.bundle, '--trust', TRUSTED_KEY, ...profile])
+  const command = startCommand(bench, on, ['install', '--bundle', bench.bundle, '--trust', TRUSTED_KEY, ...profile])
   const events: TimedEvent[] = []
   let stopped = false
   for await (const event of command.events) {
-    events.push({ ...event, afterSeconds: secondsSoFar() })
-    stopped = onEvent(event) === STOP
+    const timed = { ...event, afterSeconds: secondsSoFar() }
+    events.push(timed)
+    stopped = onEvent(timed, command.child.pid ?? 0) === STOP
     if (!stopped) continue
     command.child.kill('SIGKILL')
     // The line that it was writing may be half.
@@ -45,17 +49,18 @@ export async function runInstall(
 }
 
 /**
- * Seconds of an install with nothing to do.
+ * An install with nothing to do, on any of the nodes.
  * @throws Error when it did something
  */
-export async function runAgain(bench: Bench, node: BenchNode): Promise<number> {
-  const { events, seconds } = await runInstall(bench, node)
-  const finished = events.find((event) => event.type === 'run-finished')
-  if (finished?.changed !== 0) {
+export async function runAgain(bench: Bench, on: BenchNode | readonly BenchNode[]): Promise<InstallRun> {
+  const run = await runInstall(bench, on)
+  const { events } = run
+  const unchanged = events.filter((event) => event.type === 'run-finished' && event.changed === 0)
+  if (unchanged.length !== [on].flat().length) {
     const steps = events.flatMap((event) => (event.type === 'step-done' && event.changed ? [event.id] : []))
     throw new Error(`installing again changed something: ${steps.join(', ') || 'no end of the run'}`)
   }
-  return seconds
+  return run
 }
 
 function lastError(events: TimedEvent[]): string {

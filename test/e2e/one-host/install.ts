@@ -6,10 +6,10 @@ import { egressPackets } from '../../lab/egress.ts'
 import { nodeExec, rebootNode } from '../../lab/nodes.ts'
 import { diffSnapshots, snapshotHost } from '../../lab/snapshot.ts'
 import { waitFor } from '../../lab/wait.ts'
-import { watchArgv } from '../support/argv-watch.ts'
 import { changedBy, expectDone } from '../support/expectations.ts'
 import { balancesOn, containersOn, filesOf } from '../support/hub.ts'
 import { all, only } from '../support/mojabox-process.ts'
+import { watchProcesses } from '../support/process-watch.ts'
 import type { OneHost } from './one-host.ts'
 
 /** Chapter one: from nothing to a validated hub that comes back after a reboot. */
@@ -37,7 +37,7 @@ export function install(life: OneHost): void {
   })
 
   test('install brings up a hub whose money moves, and reports it', async () => {
-    const watch = watchArgv(life.host.name)
+    const watch = watchProcesses(life.host.name)
     const report = join(life.desk.folder, 'report.xml')
     const ended = await life.desk.run(['install', ...life.flags, '--report', report])
     argv = await watch.stop()

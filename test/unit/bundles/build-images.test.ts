@@ -46,8 +46,8 @@ describe('building images', () => {
     })
     expect(inspected.shared).toHaveLength(1)
     expect(inspected.profiles).toEqual(['one', 'two'])
-    // Their configuration, the layer that they share, and one layer each.
-    expect(registry.requests.filter((path) => path.includes('/blobs/'))).toHaveLength(4)
+    // A configuration each, the layer that they share, and one layer each.
+    expect(registry.requests.filter((path) => path.includes('/blobs/'))).toHaveLength(5)
   })
 
   it('chooses the platform of an index without changing its manifest', async () => {

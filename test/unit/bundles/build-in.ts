@@ -37,6 +37,7 @@ export async function buildIn(folder: string, wanted: BuildIn): Promise<BuildRes
       origins: { ...NO_ORIGINS, ...wanted.origins },
       lock: undefined,
       base: undefined,
+      patches: 'beside',
       outputPath: join(folder, 'bundle.tar'),
       lockPath: undefined,
       cache: await openCache(join(folder, 'cache'), QUICK),

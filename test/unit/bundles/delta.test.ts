@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { BuildResult } from '../../../bundles/build/build.ts'
+import { applyPatch } from '../../../bundles/format/apply-patch.ts'
 import { leftOutBlobs, refuseOtherBase, withBase } from '../../../bundles/format/delta.ts'
+import { diffBundles } from '../../../bundles/format/diff.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import { type ErrorFacts, factsOf } from '../../../bundles/format/error.ts'
 import { inspectBundle } from '../../../bundles/format/inspect.ts'
+import { patchesIn } from '../../../bundles/format/layer-patch.ts'
+import type { Digest } from '../../../bundles/format/manifest.ts'
 import { type OpenBundle, openBundle } from '../../../bundles/format/open.ts'
-import { jsonReader, reachableBlobs } from '../../../bundles/format/read-artifact.ts'
+import { jsonReader, reachableBlobs, readArtifactManifest } from '../../../bundles/format/read-artifact.ts'
 import { verifyBundle } from '../../../bundles/format/verify.ts'
 import { openWithBase } from '../../../installer/actions/open-verified.ts'
 import { run } from '../../../installer/cli/program.ts'
@@ -17,6 +22,8 @@ import { bundleTable } from '../../../installer/render/bundle-table.ts'
 import { FakeIo } from '../render/fake-io.ts'
 import { type BuildIn, buildIn, specOf } from './build-in.ts'
 import { type FakeRegistry, putImage, startFakeRegistry } from './fake-registry.ts'
+import { rangesOf } from './layer-files.ts'
+import { layerTar } from './layer-tar.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 let registry: FakeRegistry
@@ -36,11 +43,17 @@ const LAYERS = { shared: noise('shared'), old: noise('old'), next: noise('next')
 const SPEC = specOf({ app: 'docker.io/library/app:1' }, 'files: [{ name: data, paths: [data.txt] }]')
 
 /** Builds with a cache of its own, and gives the file its name. */
-async function build(layers: string[], name: string, options: BuildIn['options'] = {}, folder = temporaryFolder()) {
+async function build(
+  layers: (string | Buffer)[],
+  name: string,
+  options: BuildIn['options'] = {},
+  folder = temporaryFolder(),
+  compression?: 'zstd',
+) {
   registry.tag('library/app', '1', putImage(registry, layers))
   writeFileSync(join(folder, 'data.txt'), 'a file of the deployment')
   const origins = { mirrors: { 'docker.io': registry.host } }
-  const result = await buildIn(folder, { spec: SPEC, origins, options })
+  const result = await buildIn(folder, { spec: SPEC, origins, options, ...(compression && { layers: compression }) })
   const path = join(folder, name)
   renameSync(result.path, path)
   return { ...result, path }
@@ -127,6 +140,140 @@ describe('building a delta', () => {
     expect(over).toMatchObject({ code: 'base-is-delta', kind: 'usage', found: expect.stringContaining('sha256:') })
     const onto = await failure(build(layers, 'x.tar', { base, outputPath: old.path }))
     expect(onto).toMatchObject({ code: 'base-is-output', kind: 'usage' })
+  })
+})
+
+/** An application's layer: files of which a release changes one. */
+function application(changed: string): Buffer {
+  const files = Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`app/m${at}.js`, noise(`file ${at}`)]))
+  return layerTar({ ...files, 'app/m3.js': noise(changed) })
+}
+
+const PATCHED = { old: application('old'), next: application('next') }
+
+async function oldAndPatched(patches: 'beside' | 'instead' | 'none', layers?: 'zstd') {
+  const old = await build([LAYERS.shared, PATCHED.old], 'old.tar', {}, undefined, layers)
+  const base = await open(old.path)
+  const folder = temporaryFolder()
+  const delta = await build([LAYERS.shared, PATCHED.next], 'delta.tar', { base, patches }, folder, layers)
+  const bundle = await open(delta.path)
+  const patch = bundle.manifest.artifacts.find(({ kind }) => kind === 'patches')
+  const listed = patch ? patchesIn(await readArtifactManifest(bundle, patch)) : []
+  return { old, base, delta, bundle, listed, folder }
+}
+
+describe('patches of a delta', () => {
+  it.each([undefined, 'zstd'] as const)(
+    'make the layer that the base has an older version of (layers: %s)',
+    async (layers) => {
+      const { base, bundle, listed } = await oldAndPatched('beside', layers)
+      const [patch] = listed
+      if (!patch) throw new Error('no patch')
+      expect(listed).toHaveLength(1)
+      expect(patch.from).toEqual({ diffId: digestOf(PATCHED.old), sizeBytes: PATCHED.old.length })
+      expect(patch.to).toEqual({ diffId: digestOf(PATCHED.next), sizeBytes: PATCHED.next.length })
+      const layer = bundle.extents.get(patch.layer)
+      expect(base.extents.has(patch.layer)).toBe(false)
+      expect(patch.descriptor.size).toBeLessThan((layer?.sizeBytes ?? 0) / 5)
+      const tar = await buffer(applyPatch(bundle.read(patch.descriptor.digest), patch, rangesOf(PATCHED.old)))
+      expect(tar.equals(PATCHED.next)).toBe(true)
+    },
+  )
+
+  it('lie beside the layers, or in their stead, or are not made', async () => {
+    const [beside, instead, none] = [
+      await oldAndPatched('beside'),
+      await oldAndPatched('instead'),
+      await oldAndPatched('none'),
+    ]
+    const layer = beside.listed[0]?.layer as Digest
+    expect(beside.bundle.extents.has(layer)).toBe(true)
+    expect(instead.bundle.extents.has(layer)).toBe(false)
+    expect(instead.listed).toEqual(beside.listed)
+    expect(none.listed).toEqual([])
+    expect(instead.delta.sizeBytes).toBeLessThan(none.delta.sizeBytes)
+    expect(none.delta.sizeBytes).toBeLessThan(beside.delta.sizeBytes)
+    for (const { bundle, delta, base } of [beside, instead, none]) {
+      expect((await verifyBundle(bundle)).leftOut).toEqual(delta.leftOut)
+      await refuseOtherBase(bundle, base)
+    }
+    const { patched } = await verifyBundle(instead.bundle)
+    expect(patched).toEqual({ blobs: 1, bytes: beside.bundle.extents.get(layer)?.sizeBytes })
+    expect(instead.delta.leftOut.blobs).toBe(beside.delta.leftOut.blobs + 1)
+  })
+
+  it('are all that the desk has of a layer in whose stead they are, with the base at hand too', async () => {
+    const { bundle, delta, old, listed } = await oldAndPatched('instead')
+    const absent = listed.map(({ layer }) => layer)
+    expect((await leftOutAtDesk(bundle))?.blobs).toHaveLength(2)
+    const together = withBase(await openBundle(delta.path), await openBundle(old.path))
+    expect(await leftOutAtDesk(together)).toMatchObject({ blobs: absent })
+    await together.close()
+  })
+
+  it('are no part of what the delta stands for: its lock, and what differs from the base', async () => {
+    const { base, bundle, delta, folder } = await oldAndPatched('instead')
+    const whole = await build([LAYERS.shared, PATCHED.next], 'whole.tar', { lock: delta.lock })
+    expect(whole.manifest.digest).toBe(delta.lock.bundle)
+    expect((await open(whole.path)).manifest.artifacts.some(({ kind }) => kind === 'patches')).toBe(false)
+    expect(await diffBundles(await open(whole.path), bundle)).toMatchObject({ artifacts: [], added: [], removed: [] })
+    const again = await build(
+      [LAYERS.shared, PATCHED.next],
+      'again.tar',
+      { base, patches: 'instead', lock: delta.lock },
+      folder,
+    )
+    expect(again.manifest).toEqual(delta.manifest)
+  })
+
+  it('are told by inspect, and to earlier versions they are files', async () => {
+    const { bundle } = await oldAndPatched('instead')
+    const table = bundleTable(await inspectBundle(bundle))
+    expect(table).toMatch(/patches +layer-patches/)
+    expect(table).toContain('in 1 layer: a patch makes it of an older one')
+    const index = JSON.parse(
+      String(
+        await buffer(
+          bundle.readRange(bundle.heads[1].offsetBytes, bundle.heads[1].offsetBytes + bundle.heads[1].sizeBytes),
+        ),
+      ),
+    )
+    expect(index.manifests.at(-1).annotations['org.mojabox.kind']).toBe('files')
+  })
+
+  it('are not made of layers that have nothing in common, nor for another repository', async () => {
+    const old = await build([LAYERS.shared, layerTar({ other: noise('other') })], 'old.tar')
+    const delta = await build([LAYERS.shared, PATCHED.next], 'delta.tar', { base: await open(old.path) })
+    expect(delta.manifest.artifacts.some(({ kind }) => kind === 'patches')).toBe(false)
+    registry.tag('library/else', '1', putImage(registry, [LAYERS.shared, PATCHED.old]))
+    const folder = temporaryFolder()
+    const origins = { mirrors: { 'docker.io': registry.host } }
+    const foreign = await buildIn(folder, { spec: specOf({ app: 'docker.io/library/else:1' }), origins })
+    const over = await build([LAYERS.shared, PATCHED.next], 'over.tar', { base: await open(foreign.path) })
+    expect(over.manifest.artifacts.some(({ kind }) => kind === 'patches')).toBe(false)
+  })
+
+  it('are made of a new version under another tag', async () => {
+    registry.tag('library/app', '0', putImage(registry, [LAYERS.shared, PATCHED.old]))
+    const origins = { mirrors: { 'docker.io': registry.host } }
+    const older = await buildIn(temporaryFolder(), { spec: specOf({ app: 'docker.io/library/app:0' }), origins })
+    const delta = await build([LAYERS.shared, PATCHED.next], 'delta.tar', { base: await open(older.path) })
+    expect(delta.manifest.artifacts.some(({ kind }) => kind === 'patches')).toBe(true)
+  })
+
+  it('are refused in the stead of layers where there is no base', async () => {
+    const alone = build([LAYERS.shared], 'x.tar', { patches: 'instead' })
+    expect(await failure(alone)).toMatchObject({ code: 'base-not-named', kind: 'usage' })
+  })
+
+  it('are left out where the base’s layer is damaged', async () => {
+    const old = await build([LAYERS.shared, PATCHED.old], 'old.tar')
+    const bytes = readFileSync(old.path)
+    for (const { offsetBytes } of layersOf(await open(old.path)))
+      bytes[offsetBytes + 2000] = (bytes[offsetBytes + 2000] ?? 0) ^ 1
+    writeFileSync(old.path, bytes)
+    const delta = await build([LAYERS.shared, PATCHED.next], 'delta.tar', { base: await open(old.path) })
+    expect(delta.manifest.artifacts.some(({ kind }) => kind === 'patches')).toBe(false)
   })
 })
 

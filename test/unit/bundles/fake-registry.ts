@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
+import { digestOf } from '../../../bundles/format/digest.ts'
 import type { Digest } from '../../../bundles/format/manifest.ts'
 
 /** A registry in this process: plain HTTP on loopback, with faults that tests switch on. */
@@ -99,7 +100,12 @@ export function putImage(
   { architecture = 'amd64', types = OCI }: { architecture?: string; types?: typeof OCI | typeof DOCKER } = {},
 ): StoredBlob {
   const stored = layers.map((content) => registry.put(types.layer, gzipSync(content)))
-  const config = registry.put(types.config, { architecture, os: 'linux', rootfs: { type: 'layers', diff_ids: [] } })
+  const diffIds = layers.map((content) => digestOf(content))
+  const config = registry.put(types.config, {
+    architecture,
+    os: 'linux',
+    rootfs: { type: 'layers', diff_ids: diffIds },
+  })
   return registry.put(types.manifest, { schemaVersion: 2, mediaType: types.manifest, config, layers: stored })
 }
 

@@ -154,6 +154,18 @@ describe('verifyBundle', () => {
     })
   })
 
+  it('names it of a damaged manifest too, and what was found once', async () => {
+    const path = await smallBundle()
+    const bytes = readFileSync(path)
+    bytes.write('S', bytes.indexOf('"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest') + 1)
+    writeFileSync(path, bytes)
+    expect(await faultOf(path)).toMatchObject({
+      code: 'blob-corrupt',
+      message: expect.stringContaining('files data'),
+      found: expect.stringMatching(/^content with digest sha256:[0-9a-f]{64}$/),
+    })
+  })
+
   it('refuses a blob that the manifest does not reach', async () => {
     expect(await faultOf(await smallBundle([Buffer.from('smuggled')]))).toMatchObject({
       code: 'blob-unreachable',

@@ -1,6 +1,12 @@
 import { duplexPair } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Channel, type DeskMessage, linkLost, type NodeMessage } from '../../../agent/contract/channel.ts'
+import {
+  Channel,
+  type DeskMessage,
+  linkLost,
+  type NodeMessage,
+  PROTOCOL_VERSION,
+} from '../../../agent/contract/channel.ts'
 import type { Event, EventBody } from '../../../agent/contract/events.ts'
 import type { WorkOrder } from '../../../agent/contract/work-order.ts'
 import type { Connection, ExecOptions, ExecResult, RemoteProcess } from '../../../installer/fleet/connection.ts'
@@ -60,7 +66,7 @@ export class Attachment {
   /** Hello is awaited, the desk welcomed. */
   async welcome(attached = false): Promise<WorkOrder> {
     const { order } = await this.hello()
-    this.channel.send({ type: 'welcome', protocol: 1, attached })
+    this.channel.send({ type: 'welcome', protocol: PROTOCOL_VERSION, attached })
     return order
   }
 

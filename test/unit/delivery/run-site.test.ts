@@ -162,6 +162,44 @@ describe('runSite', () => {
   })
 })
 
+describe('runSite, where hosts pass on what they have', () => {
+  const orders = (nodes: Record<string, FakeNode>) =>
+    Promise.all(Object.values(nodes).map(async (node) => (await node.attachments[0]?.hello())?.order.seeding))
+  const sent = (nodes: Record<string, FakeNode>) =>
+    Object.values(nodes).filter(({ executed }) => executed.some(({ input }) => input?.toString() === 'abc')).length
+  const bare = (argv: string[]) => (argv[0] === 'sha256sum' ? { code: 1 } : undefined)
+  const addressed = (...addresses: string[]) => ({
+    ...siteOf('n1', 'n2'),
+    hosts: addresses.map((address, at) => ({ ...(siteOf('n1', 'n2').hosts[at] as Site['hosts'][0]), address })),
+  })
+
+  it('tells each host the address at which others reach it', async () => {
+    const nodes = { n1: new FakeNode(), n2: new FakeNode() }
+    const delivered = (argv: string[]) => (argv[0] === 'sha256sum' ? { stdout: EXECUTABLE.sha256 } : undefined)
+    for (const node of Object.values(nodes)) node.answer = delivered
+    expect(await run(nodes, { seeding: true, site: addressed('10.0.0.1', '10.0.0.2') }).done).toBeUndefined()
+    expect(await orders(nodes)).toEqual([{ address: '10.0.0.1' }, { address: '10.0.0.2' }])
+  })
+
+  it.each([
+    ['it is not wanted', false, ['10.0.0.1', '10.0.0.2']],
+    ['one of two is this machine', true, ['10.0.0.1', 'local']],
+    ['they are forwarded ports of this machine', true, ['127.0.0.1', '127.0.0.2']],
+  ])('is off where %s', async (_why, seeding, addresses) => {
+    const nodes = { n1: new FakeNode(), n2: new FakeNode() }
+    for (const node of Object.values(nodes)) node.answer = bare
+    expect(await run(nodes, { seeding, site: addressed(...addresses) }).done).toBeUndefined()
+    expect(await orders(nodes)).toEqual([undefined, undefined])
+    expect(sent(nodes)).toBe(2)
+  })
+
+  it('is off for one host alone', async () => {
+    const nodes = { n1: new FakeNode() }
+    await run(nodes, { seeding: true }).done
+    expect(await orders(nodes)).toEqual([undefined])
+  })
+})
+
 describe('runSite, about what is installed', () => {
   it.each(['status', 'validate', 'uninstall'] as const)('%s uses the executable that is there', async (verb) => {
     const node = new FakeNode()

@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { PROTOCOL_VERSION } from '../../../agent/contract/channel.ts'
 import type { Event } from '../../../agent/contract/events.ts'
 import type { BlobSource } from '../../../bundles/format/blob-source.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import { MojaboxError } from '../../../bundles/format/error.ts'
+import { Seeding } from '../../../installer/delivery/seeding.ts'
 import { watchRun } from '../../../installer/delivery/session.ts'
 import { eventually } from '../service/fake-desk.ts'
 import { orderOf } from '../service/orders.ts'
@@ -64,7 +66,7 @@ describe('watchRun', () => {
     expect(events.map(({ type }) => type)).toEqual(['run-started', 'run-finished'])
     const [attachment] = node.attachments
     expect(attachment?.argv).toEqual(['/var/lib/mojabox/bin/mojabox', 'node', 'attach', 'install'])
-    expect(attachment?.heard[0]).toMatchObject({ type: 'hello', protocol: 1, order: orderOf() })
+    expect(attachment?.heard[0]).toMatchObject({ type: 'hello', protocol: PROTOCOL_VERSION, order: orderOf() })
     expect(attachment?.killed).toBe(true)
     expect(node.failures).toEqual([])
   })
@@ -232,6 +234,74 @@ describe('watchRun', () => {
   })
 })
 
+describe('watchRun, where hosts pass blobs on', () => {
+  const get = { type: 'get', digest: DIGEST, offset: 0 } as const
+  const seeding = () => new Seeding(['n1', 'n2'].map((name) => ({ name, address: name })))
+  /** Another host that has the blob. */
+  function holder(ledger: Seeding) {
+    const other = ledger.of('n2')
+    other?.begin()
+    other?.hear({ type: 'seeding', port: 4000, fingerprint: 'print', secret: 'secret' })
+    other?.hear({ type: 'wants', digests: [] })
+    other?.hear({ type: 'has', digests: [DIGEST] })
+    return other
+  }
+
+  it('names a host that has the blob, and sends it itself when the node cannot take it there', async () => {
+    const node = new FakeNode()
+    const ledger = seeding()
+    holder(ledger)
+    node.play = async (attachment) => {
+      const order = await attachment.welcome()
+      attachment.channel.send({ ...get, id: 1, without: [] })
+      expect(await attachment.wait('elsewhere')).toEqual({ type: 'elsewhere', id: 1, host: 'n2' })
+      attachment.channel.send({ ...get, id: 2, without: ['n2'] })
+      expect(await attachment.wait('end')).toMatchObject({ id: 2 })
+      attachment.finish(order, { outcome: 'failed' })
+    }
+    await watch(node, { seeding: ledger.of('n1') }).done
+    expect(node.failures).toEqual([])
+  })
+
+  it('sends itself what a node asks for that takes nothing from others', async () => {
+    const node = new FakeNode()
+    const ledger = seeding()
+    holder(ledger)
+    node.play = async (attachment) => {
+      const order = await attachment.welcome()
+      attachment.channel.send({ ...get, id: 1 })
+      expect(await attachment.wait('end')).toMatchObject({ id: 1 })
+      attachment.finish(order)
+    }
+    await watch(node, { seeding: ledger.of('n1') }).done
+    expect(node.failures).toEqual([])
+  })
+
+  it('tells the node its peers, and holds the link after a good end until no other host wants anything', async () => {
+    const node = new FakeNode()
+    const ledger = seeding()
+    const other = holder(ledger)
+    other?.hear({ type: 'wants', digests: [digestOf('more')] })
+    node.play = async (attachment) => {
+      const order = await attachment.welcome()
+      attachment.channel.send({ type: 'seeding', port: 1, fingerprint: 'own', secret: 's' })
+      expect((await attachment.wait('peers')).peers).toMatchObject([{ host: 'n2', port: 4000 }])
+      attachment.finish(order)
+    }
+    const part = ledger.of('n1')
+    part?.begin()
+    const { done, events } = watch(node, { seeding: part })
+    let ended = false
+    void done.then(() => (ended = true))
+    await eventually(() => events.find(({ type }) => type === 'run-finished'))
+    await delay(150)
+    expect(ended).toBe(false)
+    other?.hear({ type: 'has', digests: [digestOf('more')] })
+    await done
+    expect(node.failures).toEqual([])
+  })
+})
+
 describe('watchRun, when it goes wrong', () => {
   it('says what is running already', async () => {
     const node = new FakeNode()
@@ -337,7 +407,7 @@ describe('watchRun, stopped by the operator', () => {
     const stop = new AbortController()
     node.play = async (attachment) => {
       await attachment.hello()
-      attachment.channel.send({ type: 'welcome', protocol: 1, attached: false })
+      attachment.channel.send({ type: 'welcome', protocol: PROTOCOL_VERSION, attached: false })
     }
     const done = errorOf(watch(node, { signal: stop.signal }).done)
     await new Promise((resolve) => setImmediate(resolve))

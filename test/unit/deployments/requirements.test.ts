@@ -14,7 +14,7 @@ const NOW: HostNow = {
   installDocker: true,
   installing: false,
   storeBytes: 5_000,
-  spoolsLayers: false,
+  tarBytes: 0,
 }
 
 async function needsOf(changes: Partial<HostNow> = {}, order: Partial<WorkOrder> = {}, shipped = shippedBundle()) {

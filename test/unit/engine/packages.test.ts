@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { NODE_PATHS } from '../../../agent/contract/paths.ts'
 import type { NodeBundle } from '../../../agent/contract/step.ts'
 import { packages } from '../../../agent/engine/steps/packages.ts'
+import { Arrivals } from '../../../agent/store/arrivals.ts'
 import { Store } from '../../../agent/store/store.ts'
 import { ANNOTATIONS, type Digest, MEDIA_TYPES } from '../../../bundles/format/manifest.ts'
 import { orderOf } from '../service/orders.ts'
@@ -35,7 +36,7 @@ async function stored(titles: string[] = [DOCKER, RUNC, 'Packages']) {
   const layers = titles.map((title) => ({
     mediaType: MEDIA_TYPES.debianPackage,
     digest: desk.add(`content of ${title}`),
-    size: 1,
+    size: `content of ${title}`.length,
     annotations: { [ANNOTATIONS.title]: title },
   }))
   const config = { mediaType: MEDIA_TYPES.empty, ...desk.addJson({}) }
@@ -43,7 +44,7 @@ async function stored(titles: string[] = [DOCKER, RUNC, 'Packages']) {
   for (const [blob, bytes] of desk.blobs) await writeFile(store.blobPath(blob), bytes)
   const readBlob = async (wanted: Digest) => desk.blobs.get(wanted) ?? Buffer.alloc(0)
   const params = { distribution: 'debian-13', artifact: digest, wanted: ['docker.io', 'docker-compose'] }
-  return { store, params, bundle: { readBlob } as NodeBundle }
+  return { store, params, bundle: { readBlob } as NodeBundle, desk, layers }
 }
 
 const dpkg = (rows: string, docker = 0) =>
@@ -89,6 +90,24 @@ describe('apply', () => {
     expect(during.toSorted()).toEqual(['Packages', 'cache', DOCKER, RUNC, 'sources.list', 'state'].toSorted())
     expect(sources).toBe(`deb [trusted=yes] file:${folder} ./\n`)
     expect(await stat(folder).catch(() => 'gone')).toBe('gone')
+  })
+
+  it('brings a package anew that was damaged in the store since', async () => {
+    const { store, params, bundle, desk, layers } = await stored()
+    const [docker] = layers
+    if (!docker) throw new Error('no layer')
+    await writeFile(store.blobPath(docker.digest), 'damaged '.repeat(3))
+    const folder = join(NODE_PATHS.packages, 'debian-13')
+    let laidOut = ''
+    const commands = dpkg('')
+    const run: typeof commands.run = async (argv, options) => {
+      if (argv.includes('update')) laidOut = await readFile(join(folder, DOCKER), 'utf8')
+      return commands.run(argv, options)
+    }
+    const arrivals = new Arrivals(store, desk.fetch, new AbortController().signal)
+    await packages.apply(contextOf({ run, store, bundle, arrivals }), params)
+    expect(laidOut).toBe(`content of ${DOCKER}`)
+    expect(desk.asked).toEqual([{ digest: docker.digest, offset: 0 }])
   })
 
   it('asks no other source than the bundle’s, keeps apt’s own state out of it and removes nothing', async () => {

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadDeployment } from '../../../agent/deployments/core-test-harness/load.ts'
+import { NO_LAYERS } from '../../../agent/runtimes/held-layers.ts'
 import { carriedImages } from '../../../agent/store/image-content.ts'
+import { layerForms } from '../../../agent/store/layer-forms.ts'
 import { openNodeBundle } from '../../../agent/store/node-bundle.ts'
-import { withPlainLayers } from '../../../agent/store/plain-layers.ts'
 import { Store } from '../../../agent/store/store.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import { factsOf } from '../../../bundles/format/error.ts'
@@ -142,7 +143,7 @@ async function readAtNode(blobs: ReadonlyMap<Digest, Buffer>, digest: Digest) {
   const readings = [
     () => loadDeployment(bundle, host),
     () => carriedImages({ bundle }, [IMAGE], 'amd64'),
-    async () => (await carriedImages({ bundle }, [IMAGE], 'amd64')).map(({ manifest }) => withPlainLayers(manifest)),
+    async () => layerForms(bundle, await carriedImages({ bundle }, [IMAGE], 'amd64'), OLD_DOCKER),
   ]
   const failures = []
   for (const read of readings) {
@@ -151,6 +152,9 @@ async function readAtNode(blobs: ReadonlyMap<Digest, Buffer>, digest: Digest) {
   }
   return failures
 }
+
+/** One that reads no zstd, and has nothing yet. */
+const OLD_DOCKER = { docker: null, held: NO_LAYERS, readsZstd: false, wantsWhole: () => false }
 
 /** Of the bundle, or of who named something in it that there is not: never a fault of mojabox's own. */
 const TOLD = ['bundle', 'usage', 'check', 'step']

@@ -25,6 +25,9 @@ const DESK_SAYS: DeskMessage[] = [
   { type: 'blob', id: 1, size: 2 },
   { type: 'end', id: 1 },
   { type: 'missing', id: 1, message: 'gone' },
+  { type: 'elsewhere', id: 1, host: 'n2' },
+  { type: 'peers', peers: [{ host: 'n2', address: '10.0.0.8', port: 1, fingerprint: 'AA', ticket: '00' }] },
+  { type: 'release', digests: [digestOf('blob')] },
   { type: 'ping' },
   { type: 'abort' },
 ]
@@ -32,6 +35,10 @@ const NODE_SAYS: NodeMessage[] = [
   { type: 'welcome', protocol: 1, attached: false },
   { type: 'refused', message: 'busy', found: '', next: '' },
   { type: 'get', id: 1, digest: digestOf('blob'), offset: 0 },
+  { type: 'seeding', port: 1, fingerprint: 'AA', secret: '00' },
+  { type: 'wants', digests: [digestOf('blob')] },
+  { type: 'has', digests: [digestOf('blob')] },
+  { type: 'tried', digest: digestOf('blob'), quicker: true },
   { type: 'cancel', id: 1 },
   { type: 'bye' },
 ]

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { Channel, type NodeMessage } from '../../../agent/contract/channel.ts'
+import { Channel, type NodeMessage, PROTOCOL_VERSION } from '../../../agent/contract/channel.ts'
 import { NODE_PATHS } from '../../../agent/contract/paths.ts'
 import { WorkOrder } from '../../../agent/contract/work-order.ts'
 import { carryOutHere } from '../../../agent/service/attach.ts'
@@ -29,12 +29,13 @@ const FULL = orderOf({
     ports: { kafka: 9092 },
     services: { kafka: { environment: { A: 'b' }, cpus: 1, memory: '1g', logLevel: 'info' } },
   },
+  seeding: { address: '10.0.0.7' },
   skipChecks: ['memory'],
 })
 
 const hello = (order: unknown): Record<string, unknown> => ({
   type: 'hello',
-  protocol: 1,
+  protocol: PROTOCOL_VERSION,
   order,
   deskTime: '2026-01-01T00:00:00.000Z',
 })
@@ -55,7 +56,7 @@ function mayBegin(words: unknown): boolean {
   const { data } = WorkOrder.safeParse(order)
   if (data && join('reports', data.run) !== `reports/${data.run}`) return false
   const knowsTheTime = typeof deskTime === 'string' && !Number.isNaN(Date.parse(deskTime))
-  return type === 'hello' && protocol === 1 && data !== undefined && knowsTheTime
+  return type === 'hello' && protocol === PROTOCOL_VERSION && data !== undefined && knowsTheTime
 }
 
 /** Says these words on a connection to the engine and gives its first answer; undefined when it hangs up. */

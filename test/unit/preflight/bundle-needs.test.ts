@@ -31,6 +31,7 @@ function needs(change: Partial<BundleNeedsInput> = {}) {
     distribution: 'debian-13',
     dataBytes: 2e9,
     storeBytes: 100e6,
+    tarBytes: 0,
     ...change,
   })
 }
@@ -49,8 +50,9 @@ describe('bundleNeeds', () => {
     })
   })
 
-  it('counts layers twice where Docker writes them down before it uses them', () => {
-    expect(bytes(needs({ spoolsLayers: true }))['/var/lib/docker layers on their way']).toBe(300e6)
+  it('counts the tars of layers that Docker unpacks later, where it keeps them', () => {
+    const docker = { ...healthyHost().docker, rootDir: '/data/docker' } as BundleNeedsInput['docker']
+    expect(bytes(needs({ tarBytes: 170e6, docker }))['/data/docker layers on their way']).toBe(170e6)
   })
 
   it('does not count what the node has', () => {

@@ -75,6 +75,7 @@ const ALL: EventBody[] = [
   { type: 'step-started', id: 'b', title: 'file b', index: 1, count: 2 },
   { type: 'step-failed', id: 'b', title: 'file b', error: ERROR },
   { type: 'waiting-for-desk', what: 'sha256:0' },
+  { type: 'seeded', fromDeskBytes: 12_000_000, fromPeersBytes: 300_000_000 },
   { type: 'report', report: reportOf({}, caseOf(), caseOf({ status: 'fail', subject: 'ledger', found: 'nothing' })) },
   { type: 'status', status: STATUS },
   { type: 'note', level: 'warn', message: 'the connection was lost' },

@@ -1,7 +1,7 @@
 import { duplexPair, PassThrough } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { Channel, type NodeMessage } from '../../../agent/contract/channel.ts'
+import { Channel, type NodeMessage, PROTOCOL_VERSION } from '../../../agent/contract/channel.ts'
 import type { RunCommand } from '../../../agent/contract/step.ts'
 import { carryOutHere, ENGINE_UNIT, mustOutlive, relay } from '../../../agent/service/attach.ts'
 import { serveEngine } from '../../../agent/service/engine-server.ts'
@@ -12,7 +12,12 @@ import { orderOf } from './orders.ts'
 vi.mock('../../../agent/contract/paths.ts', async () => (await import('../engine/node-paths.ts')).pathsBelow())
 
 const reentry = (args: string[]) => ['/var/lib/mojabox/bin/mojabox', ...args]
-const HELLO = { type: 'hello', protocol: 1, order: orderOf(), deskTime: new Date().toISOString() } as const
+const HELLO = {
+  type: 'hello',
+  protocol: PROTOCOL_VERSION,
+  order: orderOf(),
+  deskTime: new Date().toISOString(),
+} as const
 
 /** The stdin and stdout of a command at the end of an SSH channel, and the desk at its other end. */
 function sshChannel() {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { DESK_SILENT_MS } from '../../../agent/contract/channel.ts'
+import { DESK_SILENT_MS, PROTOCOL_VERSION } from '../../../agent/contract/channel.ts'
 import type { Event, EventBody } from '../../../agent/contract/events.ts'
 import { DESK_WAIT_MS, DeskLink } from '../../../agent/service/desk-link.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
@@ -19,7 +19,7 @@ const progress = (id: string, done: number) => event({ type: 'step-progress', id
 
 function attached(link: DeskLink): FakeDesk {
   const desk = new FakeDesk()
-  link.attach(desk.node, false, 1)
+  link.attach(desk.node, false, PROTOCOL_VERSION)
   return desk
 }
 
@@ -261,7 +261,7 @@ describe('tell', () => {
     link.tell(last)
     const second = attached(link)
     await eventually(() => second.events[2])
-    expect(second.heard[0]).toEqual({ type: 'welcome', protocol: 1, attached: false })
+    expect(second.heard[0]).toEqual({ type: 'welcome', protocol: PROTOCOL_VERSION, attached: false })
     expect(second.events).toEqual([...events, last])
   })
 

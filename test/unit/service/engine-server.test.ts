@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { Channel, DESK_SILENT_MS, type NodeMessage } from '../../../agent/contract/channel.ts'
+import { Channel, DESK_SILENT_MS, type NodeMessage, PROTOCOL_VERSION } from '../../../agent/contract/channel.ts'
 import { NODE_PATHS } from '../../../agent/contract/paths.ts'
 import type { WorkOrder } from '../../../agent/contract/work-order.ts'
 import type { DeskLink } from '../../../agent/service/desk-link.ts'
@@ -47,7 +47,7 @@ async function startEngine() {
     const desk = run.orders.length === 0 && !ended ? connect(NODE_PATHS.engineSocket) : undefined
     desk?.on('error', () => {})
     const channel = desk && Channel.desk(desk)
-    channel?.send({ type: 'hello', protocol: 1, order: orderOf(), deskTime: new Date().toISOString() })
+    channel?.send({ type: 'hello', protocol: PROTOCOL_VERSION, order: orderOf(), deskTime: new Date().toISOString() })
     await eventually(() => ended || run.orders.length > 0 || undefined)
     finish()
     stop.abort()
@@ -71,7 +71,7 @@ class Desk {
     onTestFinished(() => this.channel.destroy())
   }
 
-  hello(order: unknown, protocol = 1): this {
+  hello(order: unknown, protocol = PROTOCOL_VERSION): this {
     this.channel.send({ type: 'hello', protocol, order: order as WorkOrder, deskTime: new Date().toISOString() })
     return this
   }
@@ -85,7 +85,7 @@ describe('serveEngine', () => {
   it('carries out the first order, once, and ends when its last event was told', async () => {
     const engine = await startEngine()
     const desk = new Desk().hello(orderOf())
-    expect(await desk.answer()).toEqual({ type: 'welcome', protocol: 1, attached: false })
+    expect(await desk.answer()).toEqual({ type: 'welcome', protocol: PROTOCOL_VERSION, attached: false })
     expect(engine.run.orders).toEqual([orderOf()])
     engine.finish()
     await desk.channel.closed

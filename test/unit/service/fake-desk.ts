@@ -1,6 +1,6 @@
 import { duplexPair } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Channel, type DeskMessage, type NodeMessage } from '../../../agent/contract/channel.ts'
+import { Channel, type DeskMessage, type NodeMessage, PROTOCOL_VERSION } from '../../../agent/contract/channel.ts'
 import type { Event } from '../../../agent/contract/events.ts'
 import type { WorkOrder } from '../../../agent/contract/work-order.ts'
 
@@ -40,7 +40,7 @@ export class FakeDesk {
     this.channel.send({ type: 'end', id: get.id })
   }
 
-  hello(order: WorkOrder, protocol = 1): void {
+  hello(order: WorkOrder, protocol = PROTOCOL_VERSION): void {
     this.channel.send({ type: 'hello', protocol, order, deskTime: new Date().toISOString() })
   }
 }

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { type HeldLayers, NO_LAYERS } from '../../../agent/runtimes/held-layers.ts'
-import { type Had, refuseLacking, type Wanted } from '../../../agent/service/left-out.ts'
+import { refuseLacking } from '../../../agent/service/left-out.ts'
+import { neededBlobs, type Wanted } from '../../../agent/service/needed-blobs.ts'
 import type { Store } from '../../../agent/store/store.ts'
 import { digestOf, hexOf } from '../../../bundles/format/digest.ts'
 import type { Digest } from '../../../bundles/format/manifest.ts'
@@ -23,9 +24,11 @@ interface Situation {
 
 /** The refusal of redis and mysql, each of a layer `base` and one named as the image; undefined when there is none. */
 async function refusal({ absent = ['base'], wanted = {}, docker = {}, store }: Situation) {
-  const had: Had = { store: store ?? (await temporaryStore()), docker: { ...NO_LAYERS, ...docker }, readsZstd: true }
-  const all: Wanted = { images: [REDIS, MYSQL], architecture: 'amd64', stored: [], ...wanted }
-  return refuseLacking({ base: BASE, blobs: absent.map((name) => digestOf(name)) }, bundle, all, had).then(
+  const had = { docker: null, held: { ...NO_LAYERS, ...docker }, readsZstd: true, wantsWhole: () => false }
+  const leftOut = { base: BASE, blobs: absent.map((name) => digestOf(name)) }
+  const lacking = new Set(leftOut.blobs)
+  const all: Wanted = { images: [REDIS, MYSQL], architecture: 'amd64', stored: [], absent: lacking, ...wanted }
+  return refuseLacking(leftOut, bundle, await neededBlobs(bundle, all, had), store ?? (await temporaryStore())).then(
     () => undefined,
     (error) => error.facts,
   )

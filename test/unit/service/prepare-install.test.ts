@@ -29,10 +29,12 @@ let settings: { ports?: Record<string, number> } = {}
 beforeEach(() => {
   settings = {}
   leftOut = undefined
+  seeding = undefined
   Object.assign(host, { facts: healthyHost(), images: [] })
 })
 
 let leftOut: WorkOrder['leftOut']
+let seeding: WorkOrder['seeding']
 
 /** Prepares an install on a host whose journal has these entries. */
 async function prepared(...entries: { phase: Phase; step?: typeof PACKAGES }[]) {
@@ -43,6 +45,7 @@ async function prepared(...entries: { phase: Phase; step?: typeof PACKAGES }[]) 
       unsignedAllowed: true,
       settings: { ...orderOf().settings, ...settings },
       ...(leftOut && { leftOut }),
+      ...(seeding && { seeding }),
     }),
     bundle: shippedBundle().bundle,
     journal,
@@ -90,6 +93,21 @@ describe('prepareInstall', () => {
     const bare = await disk()
     host.images = IMAGES.map((name) => ({ id: name, tags: [name.replace(/^docker\.io\/(library\/)?/, '')] }))
     expect(await disk()).not.toBe(bare)
+  })
+
+  it('counts the layers as they travel too, where they stay for other hosts; and knows what it needs', async () => {
+    const store = async () => (await prepared()).checks.find(({ id }) => id === 'disk')?.needed
+    const alone = await prepared()
+    const before = await store()
+    seeding = { address: '10.0.0.7' }
+    expect(await store()).not.toBe(before)
+    const { needed } = await prepared()
+    expect(needed.map(({ digest }) => digest)).toContain(digestOf('base'))
+    expect(alone.needed).toEqual([])
+    host.images = IMAGES.map((name) => ({ id: name, tags: [name.replace(/^docker\.io\/(library\/)?/, '')] }))
+    const there = await store()
+    seeding = undefined
+    expect(await store()).toBe(there)
   })
 
   it('refuses a delta that leaves out what the host lacks, but not for what it does not need', async () => {

@@ -49,6 +49,7 @@ test('a minimal file gets its defaults', () => {
     composeOverrides: [],
     skipChecks: [],
     parallel: 8,
+    seeding: true,
   })
 })
 

@@ -154,6 +154,35 @@ describe('keep', () => {
     expect(await readFile(store.blobPath(digest))).toEqual(CONTENT)
   })
 
+  it.each<[string, (piece: Buffer, at: number) => Buffer]>([
+    ['other bytes', (piece) => Buffer.alloc(piece.length, 'x')],
+    ['more bytes', (piece, at) => (at >= 9_000 ? Buffer.concat([piece, piece]) : piece)],
+    ['fewer bytes', (piece, at) => (at >= 9_000 ? piece.subarray(1) : piece)],
+  ])(
+    'brings a blob anew of which another host handed on %s; who was given some of it is cut',
+    async (_what, garble) => {
+      const { store, desk, digest } = await setUp()
+      const accused = vi.fn(() => desk.asked.length === 1)
+      const others = { want: () => false, arrived: () => {}, accused }
+      const arrivals = new Arrivals(store, desk.fetch, new AbortController().signal, others)
+      const last = gate()
+      desk.garble = (piece, at) => (desk.asked.length === 1 ? garble(piece, at) : piece)
+      desk.beforePiece = (at) => (at >= 9_000 ? last.passed : undefined)
+      const arrival = arrivals.get(digest, CONTENT.length)
+      const early = arrival.read(0)
+      await early.next()
+      const rest = (async () => {
+        for await (const _ of early);
+      })()
+      last.open()
+      await expect(rest).rejects.toThrow('brought anew')
+      expect(await wholeOf(arrival)).toEqual(CONTENT)
+      expect(accused).toHaveBeenCalledTimes(1)
+      await arrivals.keep(digest, CONTENT.length)
+      expect(await readFile(store.blobPath(digest))).toEqual(CONTENT)
+    },
+  )
+
   it('refuses a blob that is damaged at the desk, whatever was there before, and keeps nothing of it', async () => {
     const { store, desk, digest, arrivals } = await setUp()
     await writeFile(partial(store, digest), CONTENT.subarray(0, 5000))

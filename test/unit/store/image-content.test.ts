@@ -1,14 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import { zstdCompressSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { NodeBundle, StepContext } from '../../../agent/contract/step.ts'
+import { findDockerLayer } from '../../../agent/runtimes/docker-layer.ts'
+import { NO_LAYERS } from '../../../agent/runtimes/held-layers.ts'
 import { Arrivals } from '../../../agent/store/arrivals.ts'
-import { carriedImages, imageContent } from '../../../agent/store/image-content.ts'
+import { type CarriedImage, carriedImages, imageContent } from '../../../agent/store/image-content.ts'
+import { type LayerForms, layerForms } from '../../../agent/store/layer-forms.ts'
+import { openCache } from '../../../bundles/build/cache.ts'
+import { makePatch } from '../../../bundles/build/patches/make-patch.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import { ANNOTATIONS, type Artifact, type Digest, MEDIA_TYPES, OciManifest } from '../../../bundles/format/manifest.ts'
+import { layerFile } from '../bundles/layer-files.ts'
+import { layerTar } from '../bundles/layer-tar.ts'
+import { dockerFolder } from '../runtimes/docker-folder.ts'
 import { orderOf } from '../service/orders.ts'
 import { FakeDesk, gate } from './fake-desk.ts'
 import { addImage, addIndex, bundleOf, imageArtifact } from './image.ts'
@@ -112,6 +121,12 @@ async function contentOfZstd(tar: Buffer, packed: Buffer = zstdCompressSync(tar)
   return { desk, context, images, content: imageContent(context, images) }
 }
 
+/** For a Docker that reads no zstd, and has nothing yet. */
+function formsForOld({ bundle }: StepContext, images: CarriedImage[]): Promise<LayerForms> {
+  const about = { docker: null, held: NO_LAYERS, readsZstd: false, wantsWhole: () => false }
+  return layerForms(bundle as NodeBundle, images, about)
+}
+
 type Content = Awaited<ReturnType<typeof contentOf>>['content']
 
 async function served(content: Content, digest: Digest, offset = 0): Promise<string> {
@@ -139,7 +154,7 @@ describe('imageContent', () => {
   it('hands a layer that is sent as zstd to a runtime that reads none as the tar it unpacks to', async () => {
     const tar = randomBytes(300_000)
     const { content, context, images, desk } = await contentOfZstd(tar)
-    const old = imageContent(context, images, { readsZstd: false })
+    const old = imageContent(context, images, await formsForOld(context, images))
     const offered = await old.manifest('docker.io/a/packed:1')
     const manifest = OciManifest.parse(JSON.parse(String(offered?.bytes)))
     expect(digestOf(offered?.bytes ?? '')).toBe(offered?.descriptor.digest)
@@ -165,7 +180,7 @@ describe('imageContent', () => {
   it('tells a reader of the tar when what is sent is damaged, rather than ending early', async () => {
     const { context, images } = await contentOfZstd(randomBytes(300_000), Buffer.from('not zstd at all'))
     const [layer] = images[0]?.manifest.layers ?? []
-    const old = imageContent(context, images, { readsZstd: false })
+    const old = imageContent(context, images, await formsForOld(context, images))
     const blob = await old.blob(layer?.annotations?.[ANNOTATIONS.uncompressedDigest] as Digest)
     const read = async () => {
       for await (const _ of blob?.read(0) ?? []);
@@ -180,7 +195,7 @@ describe('imageContent', () => {
   ])('hands not a byte more out of what unpacks to %s than it says, and ends the delivery', async (_what, bytes) => {
     const { context, images } = await contentOfZstd(randomBytes(300_000), zstdCompressSync(Buffer.alloc(bytes)))
     const [layer] = images[0]?.manifest.layers ?? []
-    const old = imageContent(context, images, { readsZstd: false })
+    const old = imageContent(context, images, await formsForOld(context, images))
     const blob = await old.blob(layer?.annotations?.[ANNOTATIONS.uncompressedDigest] as Digest)
     let given = 0
     const read = async () => {
@@ -249,6 +264,16 @@ describe('imageContent', () => {
     expect((await store.list()).toSorted()).toEqual([digestOf('base'), digestOf('one')].toSorted())
   })
 
+  it('ends the delivery with a blob that was damaged in the store since, which goes, and comes anew', async () => {
+    const { content, context, images, store, desk } = await contentOf({ keepBlobs: true })
+    await writeFile(store.blobPath(digestOf('base')), 'bass')
+    await expect(served(content, digestOf('base'))).rejects.toMatchObject({ facts: { code: 'blob-corrupt' } })
+    expect(content.failed.reason).toMatchObject({ facts: { kind: 'bundle' } })
+    expect(await store.list()).toEqual([])
+    expect(await served(imageContent(context, images), digestOf('base'))).toBe('base')
+    expect(desk.asked).toHaveLength(1)
+  })
+
   it('keeps nothing that was not taken whole', async () => {
     const { content, store } = await contentOf({ keepBlobs: true })
     ;(await content.blob(digestOf('base')))?.done?.(false)
@@ -263,5 +288,79 @@ describe('imageContent', () => {
     await expect(blob?.read(0)[Symbol.asyncIterator]().next()).rejects.toThrow('the disk is full')
     expect(content.failed.aborted).toBe(true)
     expect(content.failed.reason).toBe(desk.failure)
+  })
+})
+
+/** An image of one layer, and a Docker that has the older one; the bundle has a patch of it. */
+async function contentOfPatch({ absent = false, changed = false } = {}) {
+  const desk = new FakeDesk()
+  const store = await temporaryStore()
+  const files = Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`m${at}`, randomBytes(2000).toString('hex')]))
+  const [older, newer] = [layerTar(files), layerTar({ ...files, m3: 'changed' })]
+  const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', ...described(desk, gzipSync(newer)) }
+  const config = { mediaType: 'application/vnd.oci.image.config.v1+json', ...desk.addJson({}) }
+  const manifest = desk.addJson({ schemaVersion: 2, mediaType: MEDIA_TYPES.manifest, config, layers: [layer] })
+  const artifact = imageArtifact('docker.io/a/app:2', { mediaType: MEDIA_TYPES.manifest, ...manifest })
+  const cache = await openCache(join(store.root, 'build'))
+  const [from, to] = await Promise.all([layerFile(older), layerFile(newer)])
+  const descriptor = await makePatch(from, to, cache, new AbortController().signal)
+  desk.add(await buffer(cache.read(descriptor.digest)))
+  const { docker, filesPath } = await dockerFolder(undefined, files, [from.diffId])
+  if (changed) await writeFile(join(filesPath, 'm7'), randomBytes(2000).toString('hex'))
+  const held = await findDockerLayer(docker, [from.diffId])
+  if (!held) throw new Error('no older layer')
+  const handedOut = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: to.diffId, size: to.sizeBytes }
+  const patch = { descriptor, layer: layer.digest, from, to }
+  const notes: string[] = []
+  const context = {
+    order: { ...orderOf(), ...(absent && { leftOut: { base: digestOf('base'), blobs: [layer.digest] } }) },
+    bundle: bundleFrom(desk, [artifact]),
+    store,
+    arrivals: new Arrivals(store, desk.fetch, new AbortController().signal),
+    note: (message) => void notes.push(message),
+  } as StepContext
+  const images = await carriedImages(context, ['docker.io/a/app:2'], 'amd64')
+  const form = { sent: images[0]?.manifest.layers[0] ?? layer, handedOut, diffId: to.diffId, asked: true }
+  const forms = new Map([['docker.io/a/app:2', [{ ...form, origin: { held, heldDiffId: from.diffId, patch } }]]])
+  const content = imageContent(context, images, forms)
+  return { desk, content, newer, layer, descriptor, notes, configBytes: config.size, digest: to.diffId }
+}
+
+function described(desk: FakeDesk, bytes: Buffer) {
+  return { digest: desk.add(bytes), size: bytes.length }
+}
+
+async function tarOf(content: Content, digest: Digest, offset = 0): Promise<Buffer> {
+  const blob = await content.blob(digest)
+  const pieces: Buffer[] = []
+  for await (const piece of blob?.read(offset) ?? []) pieces.push(piece)
+  blob?.done?.(true)
+  return Buffer.concat(pieces)
+}
+
+describe('a layer that is made of an older one', () => {
+  it('travels as its patch, and can be asked for from any byte on', async () => {
+    const { content, desk, newer, descriptor, digest, configBytes } = await contentOfPatch()
+    expect(content.totalBytes).toBe(configBytes + descriptor.size)
+    for (const offset of [0, 1, 60_000, newer.length - 1])
+      expect((await tarOf(content, digest, offset)).equals(newer.subarray(offset))).toBe(true)
+    expect(new Set(desk.asked.map((asked) => asked.digest))).toEqual(new Set([descriptor.digest]))
+    expect(content.made).toMatchObject({ layers: 1, patchBytes: descriptor.size })
+  })
+
+  it('comes whole with a note where the older one is not what it was, from the byte on that is asked for', async () => {
+    const { content, newer, layer, descriptor, digest, notes, configBytes } = await contentOfPatch({ changed: true })
+    await expect(tarOf(content, digest)).rejects.toMatchObject({ facts: { code: 'patch-unusable' } })
+    expect(notes).toEqual([expect.stringContaining('comes whole')])
+    expect((await tarOf(content, digest, 1000)).equals(newer.subarray(1000))).toBe(true)
+    expect(content.totalBytes).toBe(configBytes + descriptor.size + layer.size)
+    expect(content.made.layers).toBe(0)
+    expect(content.failed.aborted).toBe(false)
+  })
+
+  it('ends the delivery with the reason where it cannot come whole either', async () => {
+    const { content, digest } = await contentOfPatch({ changed: true, absent: true })
+    await expect(tarOf(content, digest)).rejects.toThrow()
+    expect(content.failed.reason).toMatchObject({ facts: { code: 'patch-unusable', next: expect.any(String) } })
   })
 })

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type MirrorBlob, type MirrorContent, serveMirror } from '../../../agent/store/mirror.ts'
+import type { MirrorBlob } from '../../../agent/store/answer-blob.ts'
+import { type MirrorContent, serveMirror } from '../../../agent/store/mirror.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import { type Digest, MEDIA_TYPES } from '../../../bundles/format/manifest.ts'
 import { gate } from './fake-desk.ts'
