@@ -131,17 +131,15 @@ function rangesOf(pieces: Piece[]): RangeSource {
   const sizeBytes = pieces.at(-1)?.endBytes ?? 0
   return {
     sizeBytes,
-    async read(offsetBytes, lengthBytes) {
-      const endBytes = offsetBytes + lengthBytes
+    async read(offsetBytes, target) {
+      const endBytes = offsetBytes + target.length
       if (endBytes > sizeBytes) throw new Error(`no byte ${endBytes} in a layer of ${sizeBytes}`)
-      const bytes = Buffer.allocUnsafe(lengthBytes)
       for (const piece of piecesFrom(pieces, offsetBytes)) {
         if (piece.startBytes >= endBytes) break
         const from = Math.max(offsetBytes, piece.startBytes)
-        const target = bytes.subarray(from - offsetBytes, Math.min(endBytes, piece.endBytes) - offsetBytes)
-        fill(target, piece, from - piece.startBytes)
+        const to = Math.min(endBytes, piece.endBytes)
+        fill(target.subarray(from - offsetBytes, to - offsetBytes), piece, from - piece.startBytes)
       }
-      return bytes
     },
   }
 }

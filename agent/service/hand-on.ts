@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer, type Server, type Socket } from 'node:net'
-import type { Duplex, Readable, Writable } from 'node:stream'
+import { createServer, type Socket } from 'node:net'
+import type { Readable, Writable } from 'node:stream'
 import { linesOf } from '../development/lines.ts'
+import { listenAt } from '../store/listen-at.ts'
 
 /** A token is said within this, milliseconds. */
 const TOKEN_LIMIT_MS = 5_000
@@ -26,7 +26,7 @@ export async function handOn(path: string, stdin: Readable, stdout: Writable): P
     let port: number | undefined
     for await (const line of linesOf(stdin)) {
       if (port === undefined) {
-        port = await listen(server, line).catch(() => listen(server, undefined))
+        port = await listenAt(server, line)
         stdout.write(`${port}\n`)
       } else {
         tokens.add(line)
@@ -39,7 +39,7 @@ export async function handOn(path: string, stdin: Readable, stdout: Writable): P
   }
 }
 
-async function give(socket: Duplex & Socket, path: string, redeem: (token: string) => boolean): Promise<void> {
+async function give(socket: Socket, path: string, redeem: (token: string) => boolean): Promise<void> {
   const token = await said(socket)
   if (token === undefined || !redeem(token)) return void socket.destroy()
   for await (const piece of createReadStream(path, { highWaterMark: 1 << 18 })) {
@@ -62,15 +62,5 @@ function said(socket: Socket): Promise<string | undefined> {
         clearTimeout(limit)
         resolve(text[TOKEN_LENGTH] === '\n' ? text.slice(0, TOKEN_LENGTH) : undefined)
       })
-  })
-}
-
-function listen(server: Server, host: string | undefined): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ port: 0, host }, () => {
-      server.off('error', reject)
-      resolve((server.address() as AddressInfo).port)
-    })
   })
 }

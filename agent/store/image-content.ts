@@ -64,6 +64,8 @@ const ACCOUNTING_LIMIT_MS = 2_000
 export interface ImageContent extends MirrorContent {
   /** Bytes that are to come. */
   readonly totalBytes: number
+  /** Layers that the runtime has already. */
+  readonly skipped: { layers: number; bytes: number }
   /** What was made on the node, in place of layers that would have come. */
   readonly made: { layers: number; insteadOfBytes: number; patchBytes: number }
   /** Aborted with its reason when a blob cannot be had: the daemon would only see a cut body, and try again. */
@@ -104,6 +106,11 @@ export function imageContent(
       .flatMap(({ origin }) => origin?.patch ?? [])
       .map((patch) => [patch.descriptor.digest, patch.descriptor.size]),
   )
+  const asked = new Set(
+    [...forms.values()].flatMap((layers) => layers.filter((layer) => layer.asked)).map(digestOfSent),
+  )
+  const skipped = new Map([...forms.values()].flat().map(({ sent }) => [sent.digest, sent.size]))
+  for (const digest of asked) skipped.delete(digest)
   const { keepBlobs } = context.order.settings
   /** Requests under way, and what the runtime has taken whole at least once. */
   const readers = new Map<Digest, number>()
@@ -122,9 +129,11 @@ export function imageContent(
     failed: failure.signal,
 
     get totalBytes() {
-      const own = [...blobs].filter(([digest]) => !made.has(digest))
+      const own = [...blobs].filter(([digest]) => !made.has(digest) && !skipped.has(digest))
       return [...own, ...patches].reduce((sum, [, size]) => sum + size, 0)
     },
+
+    skipped: { layers: skipped.size, bytes: [...skipped.values()].reduce((sum, size) => sum + size, 0) },
 
     get made() {
       const layers = [...made.values()]
@@ -203,6 +212,10 @@ export function imageContent(
     return context.order.leftOut?.blobs.includes(digest) ?? false
   }
   return content
+}
+
+function digestOfSent({ sent }: LayerForm): Digest {
+  return sent.digest
 }
 
 function reasonOf(error: unknown): string {

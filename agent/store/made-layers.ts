@@ -35,6 +35,8 @@ export async function isIntact({ held, heldDiffId }: LayerOrigin): Promise<boole
 
 async function* piecesOf(source: RangeSource): AsyncGenerator<Buffer> {
   for (let at = 0; at < source.sizeBytes; at += PIECE_BYTES) {
-    yield await source.read(at, Math.min(PIECE_BYTES, source.sizeBytes - at))
+    const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, source.sizeBytes - at))
+    await source.read(at, piece)
+    yield piece
   }
 }

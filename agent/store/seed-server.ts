@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:https'
 import type { TLSSocket } from 'node:tls'
 import type { Digest } from '../../bundles/format/manifest.ts'
 import { isSeedingTicket } from '../contract/seeding-ticket.ts'
 import { answerBlob, type MirrorBlob, notFound } from './answer-blob.ts'
+import { listenAt } from './listen-at.ts'
 import type { RunIdentity } from './run-identity.ts'
 
 /** What may be handed on now, and nothing else. */
@@ -21,7 +21,7 @@ const BLOB = /^\/blobs\/(sha256:[0-9a-f]{64})$/
 /**
  * Hands on blobs to the other hosts of a run: TLS 1.3 only, the one who
  * comes shows a certificate and the ticket for it, the one who serves a certificate whose fingerprint is known there. It
- * listens on `address`, or on all where that is not this host's own (it is reached through a translated one).
+ * listens as `listenAt` does.
  * @throws Error of the system when no port can be had
  */
 export async function serveSeeds(identity: RunIdentity, address: string, content: SeedContent): Promise<SeedServer> {
@@ -42,8 +42,7 @@ export async function serveSeeds(identity: RunIdentity, address: string, content
   )
   server.headersTimeout = HANDSHAKE_LIMIT_MS
   server.on('tlsClientError', (_error, socket) => socket.destroy())
-  await listen(server, address).catch(() => listen(server, undefined))
-  const { port } = server.address() as AddressInfo
+  const port = await listenAt(server, address)
   return {
     port,
     close: () =>
@@ -59,16 +58,6 @@ function isAdmitted(secret: string, { socket, headers }: IncomingMessage): boole
   const shown = (socket as TLSSocket).getPeerX509Certificate()
   const [, ticket] = /^Bearer ([0-9a-f]+)$/.exec(headers.authorization ?? '') ?? []
   return shown !== undefined && ticket !== undefined && isSeedingTicket(ticket, secret, shown.fingerprint256)
-}
-
-function listen(server: Server, host: string | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ port: 0, host }, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
 }
 
 async function answer(content: SeedContent, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -28,6 +28,18 @@ export function refuseAsBase({ manifest, path, paths }: OpenBundle, outputPath: 
   })
 }
 
+/** Layers can be left out for their patches only where a base has their older versions. @throws MojaboxError `base-not-named` */
+export function refusePatchesAlone(): never {
+  throw new MojaboxError({
+    code: 'base-not-named',
+    kind: 'usage',
+    message: 'building with patches in the stead of layers: there is nothing that they could be made over',
+    found: '--patches instead without --base',
+    needed: 'the bundle that the site has',
+    next: 'name it: --base OLD, or leave --patches out',
+  })
+}
+
 /** The cache of a build that has a base: what the base has is not fetched from elsewhere. */
 export function cacheWithBase(cache: Cache, base: OpenBundle): Cache {
   return {

@@ -8,7 +8,7 @@ import { ARTIFACT_KINDS, type Artifact, type BundleManifest, type Digest } from 
 import type { OpenBundle } from '../format/open.ts'
 import { jsonReader, platformText, reachableBlobs } from '../format/read-artifact.ts'
 import { VERSION } from '../format/version.ts'
-import { cacheWithBase, refuseAsBase } from './base.ts'
+import { cacheWithBase, refuseAsBase, refusePatchesAlone } from './base.ts'
 import type { Cache } from './cache.ts'
 import { diskFull } from './disk-full.ts'
 import type { Http } from './http.ts'
@@ -81,6 +81,7 @@ export async function buildBundle(options: BuildOptions): Promise<BuildResult> {
 async function build(options: BuildOptions, context: BuildContext, tally: Tally): Promise<BuildResult> {
   const { loaded, lock, outputPath, base } = options
   if (base !== undefined) refuseAsBase(base, outputPath)
+  else if (options.patches === 'instead') refusePatchesAlone()
   await checkWritable(outputPath)
   const locked = lock?.artifacts ?? (await resolveAll(context))
   tally.begin('fetch')

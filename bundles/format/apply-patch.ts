@@ -3,20 +3,36 @@ import { promisify } from 'node:util'
 import { zstdDecompress } from 'node:zlib'
 import { ByteReader } from './byte-reader.ts'
 import { MojaboxError } from './error.ts'
-import { type LayerPatch, type LayerTar, type PatchPart, patchUnusable, readPatchHead } from './layer-patch.ts'
+import {
+  type LayerPatch,
+  type LayerTar,
+  type PatchPart,
+  patchUnusable,
+  readPatchHead,
+  referenceBytes,
+} from './layer-patch.ts'
 
 /** Content of which any range can be read. */
 export interface RangeSource {
   readonly sizeBytes: number
-  /** Exactly that many bytes. @throws when it cannot give them */
-  read(offsetBytes: number, lengthBytes: number): Promise<Buffer>
+  /** Fills `target` with the bytes from there on. @throws when it cannot */
+  read(offsetBytes: number, target: Buffer): Promise<void>
 }
 
-/** Ranges of the older layer, one after the other: what a part was compressed with. */
-export async function referenceOf({ ranges }: Pick<PatchPart, 'ranges'>, older: RangeSource): Promise<Buffer> {
-  const pieces: Buffer[] = []
-  for (const [offset, length] of ranges) pieces.push(await older.read(offset, length))
-  return Buffer.concat(pieces)
+/** Ranges of the older layer, one after the other, in `room` or a new buffer: what a part was compressed with. */
+export async function referenceOf(
+  { ranges }: Pick<PatchPart, 'ranges'>,
+  older: RangeSource,
+  room?: Buffer,
+): Promise<Buffer> {
+  const bytes = referenceBytes({ ranges })
+  const reference = room && room.length >= bytes ? room.subarray(0, bytes) : Buffer.allocUnsafe(bytes)
+  let at = 0
+  for (const [offset, length] of ranges) {
+    await older.read(offset, reference.subarray(at, at + length))
+    at += length
+  }
+  return reference
 }
 
 const unpack = promisify(zstdDecompress)
@@ -42,18 +58,20 @@ async function* partsOf(
   if (older.sizeBytes !== about.from.sizeBytes) throw patchUnusable(`an older layer of ${older.sizeBytes} bytes`)
   const reader = new ByteReader(patch)
   try {
-    for (const part of await readPatchHead(reader, about)) {
-      yield await partOf(part, await reader.take(part.packedBytes), older)
-    }
+    const parts = await readPatchHead(reader, about)
+    const room = Buffer.allocUnsafe(Math.max(0, ...parts.map(referenceBytes)))
+    for (const part of parts) yield await partOf(part, await reader.take(part.packedBytes), older, room)
   } finally {
     await reader.close()
   }
 }
 
-async function partOf(part: PatchPart, packed: Buffer, older: RangeSource): Promise<Buffer> {
+async function partOf(part: PatchPart, packed: Buffer, older: RangeSource, room: Buffer): Promise<Buffer> {
   try {
-    const dictionary = await referenceOf(part, older)
-    const options = { maxOutputLength: part.targetBytes, ...(dictionary.length > 0 && { dictionary }) }
+    const dictionary = await referenceOf(part, older, room)
+    // One piece, where the default is hundreds.
+    const chunkSize = Math.max(part.targetBytes, 1024)
+    const options = { maxOutputLength: part.targetBytes, chunkSize, ...(dictionary.length > 0 && { dictionary }) }
     const piece = await unpack(packed, options)
     if (piece.length === part.targetBytes) return piece
     throw patchUnusable(`a part of ${piece.length} bytes in place of ${part.targetBytes}`)

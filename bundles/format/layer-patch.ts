@@ -30,6 +30,11 @@ export interface PatchPart {
   ranges: [number, number][]
 }
 
+/** Of the older tar, what a part refers to. */
+export function referenceBytes({ ranges }: Pick<PatchPart, 'ranges'>): number {
+  return ranges.reduce((sum, [, length]) => sum + length, 0)
+}
+
 /** What a reader must hold at a time is bounded by these; a build stays below. */
 export const MAX_PART_BYTES = 16 * 1024 * 1024
 export const MAX_REFERENCE_BYTES = 16 * 1024 * 1024
@@ -67,7 +72,7 @@ export async function readPatchHead(
   if (Math.max(packedBytes, indexBytes) > MAX_INDEX_BYTES) throw patchUnusable(`an index of ${indexBytes} bytes`)
   const parts = await readIndex(await reader.take(packedBytes), indexBytes)
   for (const { targetBytes, packedBytes, ranges } of parts) {
-    const reference = ranges.reduce((sum, [, length]) => sum + length, 0)
+    const reference = referenceBytes({ ranges })
     if (targetBytes > MAX_PART_BYTES || packedBytes > MAX_PART_BYTES || reference > MAX_REFERENCE_BYTES)
       throw patchUnusable(`a part of ${targetBytes} bytes, of ${packedBytes} and ${reference}`)
     const outside = ranges.find(([offset, length]) => offset + length > from.sizeBytes)

@@ -64,9 +64,11 @@ async function answer(lines: AsyncGenerator<string>, process: RemoteProcess, pat
   return Promise.race([first(), limit]).finally(() => late.abort())
 }
 
-/** Of a connection that stays silent, of the whole transfer, and of the command around it. */
+/** For a connection that stays silent, and for the whole transfer. */
 const [CONNECT_LIMIT_S, TRANSFER_LIMIT_S] = [3, 60]
-const LIMIT_MS = (CONNECT_LIMIT_S + TRANSFER_LIMIT_S + 20) * 1000
+/** So much must come so soon: a host that is slower is not waited for. */
+const [FIRST_BYTES, FIRST_LIMIT_S] = [4_000_000, 5]
+const LIMIT_MS = (CONNECT_LIMIT_S + FIRST_LIMIT_S + TRANSFER_LIMIT_S + 20) * 1000
 
 /** With what every host has: bash speaks TCP. The token comes over stdin. */
 const TAKE = [
@@ -75,7 +77,9 @@ const TAKE = [
   `umask 022; mkdir -p "$(dirname "$1")"; t="$1.$$.partial"; trap 'rm -f "$t"' EXIT`,
   'read -r token; exec 3<>"/dev/tcp/$3/$4"; printf "%s\\n" "$token" >&3',
   // No more than it has, whatever comes.
-  `timeout ${TRANSFER_LIMIT_S} head -c "$5" <&3 > "$t"`,
+  `first=$(($5 < ${FIRST_BYTES} ? $5 : ${FIRST_BYTES}))`,
+  `timeout ${FIRST_LIMIT_S} head -c "$first" <&3 > "$t"`,
+  `timeout ${TRANSFER_LIMIT_S} head -c "$(($5 - first))" <&3 >> "$t"`,
   'echo "$2  $t" | sha256sum -c --quiet - ; chmod 755 "$t"; mv "$t" "$1"',
 ].join('\n')
 

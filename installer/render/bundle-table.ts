@@ -48,5 +48,5 @@ export function bundleTable(bundle: InspectedBundle): string {
 /** In whose stead there are patches. */
 export function patchedText({ patched }: Pick<InspectedBundle, 'patched'>): string {
   if (patched.blobs === 0) return ''
-  return `; but for ${bytesText(patched.bytes)} in ${patched.blobs} layers: patches make these of older ones`
+  return `; but for ${bytesText(patched.bytes)} in ${patched.blobs} ${patched.blobs === 1 ? 'layer: a patch makes it of an older one' : 'layers: patches make them of older ones'}`
 }

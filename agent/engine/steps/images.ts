@@ -46,6 +46,11 @@ export const images: StepHandler<ImagesParams> = {
     await removeMirrorNames(params)
     const wanted = await missing(context, params)
     const content = imageContent(context, wanted, await formsFor(context, wanted))
+    const { skipped } = content
+    if (skipped.layers > 0) {
+      const count = `${skipped.layers} ${skipped.layers === 1 ? 'layer' : 'layers'}`
+      context.note(`Docker has ${count} already: ${bytesText(skipped.bytes)} less to send`)
+    }
     const mirror = await serveMirror(content)
     const startBytes = context.arrivals.fetchedBytes
     context.arrivals.onBytes = () =>

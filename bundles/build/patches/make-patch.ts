@@ -74,7 +74,8 @@ function compressParts(
       limit(async () => {
         signal.throwIfAborted()
         const reference = await referenceOf(part, from)
-        const piece = await to.read(part.startBytes, part.targetBytes)
+        const piece = Buffer.allocUnsafe(part.targetBytes)
+        await to.read(part.startBytes, piece)
         return await compress(piece, { params: PARAMS, ...(reference.length > 0 && { dictionary: reference }) })
       }),
     ),
@@ -99,14 +100,12 @@ async function writePatch(path: string, pieces: Buffer[]): Promise<Descriptor> {
 function rangesOf(file: FileHandle, sizeBytes: number): RangeSource {
   return {
     sizeBytes,
-    async read(offsetBytes, lengthBytes) {
-      const bytes = Buffer.allocUnsafe(lengthBytes)
-      for (let done = 0; done < lengthBytes; ) {
-        const { bytesRead } = await file.read(bytes, done, lengthBytes - done, offsetBytes + done)
+    async read(offsetBytes, target) {
+      for (let done = 0; done < target.length; ) {
+        const { bytesRead } = await file.read(target, done, target.length - done, offsetBytes + done)
         if (bytesRead === 0) throw new Error(`a layer ended at byte ${offsetBytes + done}`)
         done += bytesRead
       }
-      return bytes
     },
   }
 }

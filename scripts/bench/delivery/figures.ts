@@ -107,6 +107,11 @@ function upgradeFigures(trial: Trial): Figure[] {
     seconds('upgrade_whole_s', 'mojabox.upgrade.whole_s', 'the command to its end, validation too'),
     seconds('byhand_upgrade_s', 'plain.upgrade.s'),
     figure('upgrade_mb', median('mojabox.upgrade.bytes') / 1e6, 'MB'),
+    figure('upgrade_delta', median('mojabox.delta.s') / median('plain.upgrade.s'), 'x by hand', {
+      note: 'with a delta of the second bundle over the first',
+    }),
+    seconds('upgrade_delta_s', 'mojabox.delta.s'),
+    figure('upgrade_delta_mb', median('mojabox.delta.bytes') / 1e6, 'MB'),
     figure('upgrade_missing_mb', mainSet(trial).missingBytes.upgrade / 1e6, 'MB'),
   ]
 }

@@ -1,4 +1,4 @@
-import { type InstallRun, runAgain } from '../measure/install-run.ts'
+import { type InstallRun, runAgain, runInstall } from '../measure/install-run.ts'
 import { agentIdle } from '../measure/node.ts'
 import { stagesOf } from '../measure/stages.ts'
 import { addByHand, addByMojabox } from './add-samples.ts'
@@ -25,6 +25,7 @@ export async function measureOneNode(trial: Trial, round: Round): Promise<void> 
     if (round.isLast) await coldByHand(trial, 'zstd')
   }
   if (parts.has('cold') || parts.has('upgrade') || (parts.has('noop') && round.isLast)) await mojaboxNode(trial, round)
+  if (parts.has('upgrade') && round.isLast) await upgradeByDelta(trial)
   if (parts.has('cold') && round.isLast) await coldOtherwiseCompressed(trial)
 }
 
@@ -60,6 +61,15 @@ async function mojaboxNode(trial: Trial, { isLast }: Round): Promise<void> {
     }
     if (!parts.has('upgrade')) return
     addByMojabox(trial, 'mojabox.upgrade', await deliverByMojabox(bench[2], node, { toTheEnd: true }))
+  })
+}
+
+/** The same upgrade with a bundle that carries what has changed, and that inside the layers where the node can make use of it. */
+async function upgradeByDelta(trial: Trial): Promise<void> {
+  const { bench, delta } = mainSet(trial)
+  await withDockerNode(trial.bench, trial.runtime, async (node) => {
+    await runInstall(bench[1], node)
+    addByMojabox(trial, 'mojabox.delta', await deliverByMojabox(delta, node, { toTheEnd: true }))
   })
 }
 

@@ -78,8 +78,10 @@ async function harmedAt(
 }
 
 const DISK_FULL = { exit: EXIT.step, code: 'disk-full' }
+/** Leaves no block free; most of it without writing. */
 const fill = (path: string) =>
-  `fallocate -l $(df --output=avail -B1 ${path} | tail -1) ${path}/full || dd if=/dev/zero of=${path}/full bs=1M || true`
+  `fallocate -l $(($(df --output=avail -B1 ${path} | tail -1) - 30000000)) ${path}/full-1
+   dd if=/dev/zero of=${path}/full-2 bs=1M 2> /dev/null || true`
 
 /** A clock that is wrong from the start is refused before anything changes; one that jumps later is lived with. */
 const clocks: FaultRow[] = [
@@ -132,9 +134,9 @@ const disks: FaultRow[] = [
     () => ({
       title: 'the disk of Docker’s data is full while images are unpacked',
       async run(ground) {
-        const subject = await ground.bare({ diskBytes: 4_000_000_000 })
+        const subject = await ground.bare({ diskBytes: 8_000_000_000 })
         const path = '/var/lib/docker'
-        return harmedAt(subject, 'images', fill(path), `rm ${path}/full`, DISK_FULL)
+        return harmedAt(subject, 'images', fill(path), `rm ${path}/full-*`, DISK_FULL)
       },
     }),
     ['install'],
@@ -142,11 +144,14 @@ const disks: FaultRow[] = [
   ...rows(
     'disk-full-in-packages',
     () => ({
-      title: 'the disk for programs is full while dpkg unpacks',
+      title: 'the disk that Docker’s plugins go to is full while dpkg unpacks',
       async run(ground) {
-        const path = '/usr/libexec'
-        const subject = await ground.bare({ flags: [`--tmpfs=${path}:exec,size=900m`] })
-        return harmedAt(subject, 'packages', fill(path), `rm ${path}/full`, { exit: EXIT.step, code: 'command-failed' })
+        const path = '/usr/libexec/docker'
+        const subject = await ground.bare({ flags: [`--tmpfs=${path}:exec,size=200m`] })
+        return harmedAt(subject, 'packages', fill(path), `rm ${path}/full-*`, {
+          exit: EXIT.step,
+          code: 'command-failed',
+        })
       },
     }),
     ['install'],

@@ -104,7 +104,9 @@ describe('a release whose layers Docker has in an older version', () => {
     expect(await imageId(node.two)).toBe(idOf(node))
     expect(await mirrorNames(node.releases.names)).toEqual([])
     expect(await readdir(node.store.root)).not.toContain('ingest')
-    expect(context.notes.join()).toMatch(/2 layers were made of what Docker has/)
+    expect(context.notes.join()).toMatch(
+      /Docker has \d layers? already: .* less to send.*2 layers were made of what Docker has/,
+    )
     const sizes = asked.map((digest) => node.releases.read(digest).length)
     expect(context.progressed.at(-1)?.[0]).toBe(sizes.reduce((sum, size) => sum + size, 0))
   })

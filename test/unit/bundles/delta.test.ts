@@ -230,7 +230,7 @@ describe('patches of a delta', () => {
     const { bundle } = await oldAndPatched('instead')
     const table = bundleTable(await inspectBundle(bundle))
     expect(table).toMatch(/patches +layer-patches/)
-    expect(table).toContain('in 1 layers: patches make these of older ones')
+    expect(table).toContain('in 1 layer: a patch makes it of an older one')
     const index = JSON.parse(
       String(
         await buffer(
@@ -259,6 +259,11 @@ describe('patches of a delta', () => {
     const older = await buildIn(temporaryFolder(), { spec: specOf({ app: 'docker.io/library/app:0' }), origins })
     const delta = await build([LAYERS.shared, PATCHED.next], 'delta.tar', { base: await open(older.path) })
     expect(delta.manifest.artifacts.some(({ kind }) => kind === 'patches')).toBe(true)
+  })
+
+  it('are refused in the stead of layers where there is no base', async () => {
+    const alone = build([LAYERS.shared], 'x.tar', { patches: 'instead' })
+    expect(await failure(alone)).toMatchObject({ code: 'base-not-named', kind: 'usage' })
   })
 
   it('are left out where the base’s layer is damaged', async () => {

@@ -13,7 +13,7 @@ import { connectLocal } from '../../../installer/fleet/local-connection.ts'
 import { temporaryFolder } from '../engine/temporary-folder.ts'
 import { eventually } from '../service/fake-desk.ts'
 
-const BYTES = randomBytes(3_000_000)
+const BYTES = randomBytes(6_000_000)
 const signal = new AbortController().signal
 
 /** A site whose hosts are folders of this machine, and a desk that counts what it sends. */
@@ -64,9 +64,9 @@ function site() {
           exited: ended.then(() => 0),
           kill: () => stdin.end(),
         }
-        void eventually(() => said.join('').match(/^(\d+)$/m)?.[1]).then((port) =>
-          handingOn.push({ port, end: process.kill }),
-        )
+        void eventually(() => said.join('').match(/^(\d+)$/m)?.[1])
+          .then((port) => handingOn.push({ port, end: process.kill }))
+          .catch(() => {})
         onTestFinished(() => void stdin.end())
         return process
       },
