@@ -217,11 +217,11 @@ const flippedInFlight = VERBS.map(
       await command.saw('step-progress', ({ id, done }) => id === 'images' && done > 0)
       command.signal('SIGKILL')
       await nodeExec(name, ['systemctl', 'kill', '--signal=KILL', ENGINE])
-      const ended = await command.ended
+      await command.ended
       await subject.engineIs('inactive')
       const flip = `cd ${NODE_PATHS.store}/ingest && find . -type f -size +0 -print0 | xargs -0 ${FLIP_FIRST} && ls | wc -l`
       expect(Number(await subject.on('sh', '-c', flip))).toBeGreaterThan(0)
-      return subject.recovered(ended, 'killed')
+      return subject.recovered(await subject.startAgain().ended, 'done')
     },
   }),
 )
