@@ -4,6 +4,7 @@ import { parse, stringify } from 'yaml'
 import { buildBundleOf, SPEC_FOLDER } from '../../scripts/lab/artifacts.ts'
 import { cachePath } from '../lab/cache.ts'
 import { buildEnvironment, docker, labLabel } from '../lab/docker.ts'
+import { withLock } from '../lab/lock.ts'
 import { run } from '../lab/process.ts'
 import { labRegistry } from '../lab/registry.ts'
 
@@ -45,12 +46,18 @@ function replaced(text: string, what: string, by: string): string {
   return parts.join(by)
 }
 
-/** Makes the later bundle unless it is there and younger than the lab's own; returns its path. */
+/** Makes the later bundle, beside the one that it comes after, unless it is there and younger; returns its path. */
 export async function ensureLaterBundle(bundle: string): Promise<string> {
-  const path = cachePath('faults', 'later.tar')
-  const madeAt = (await stat(path).catch(() => undefined))?.mtimeMs ?? 0
-  const inputs = [bundle, import.meta.filename].map(async (input) => (await stat(input)).mtimeMs)
-  if ((await Promise.all(inputs)).every((at) => at < madeAt)) return path
+  const path = bundle.replace(/(\.tar)?$/, '-later.tar')
+  await withLock(cachePath('faults.lock'), async () => {
+    const madeAt = (await stat(path).catch(() => undefined))?.mtimeMs ?? 0
+    const inputs = [bundle, import.meta.filename].map(async (input) => (await stat(input)).mtimeMs)
+    if (!(await Promise.all(inputs)).every((at) => at < madeAt)) await buildLaterBundle(path)
+  })
+  return path
+}
+
+async function buildLaterBundle(path: string): Promise<void> {
   const spec = cachePath('faults', 'spec')
   await rm(spec, { recursive: true, force: true })
   await cp(SPEC_FOLDER, spec, { recursive: true })
@@ -59,7 +66,6 @@ export async function ensureLaterBundle(bundle: string): Promise<string> {
   await writeFile(join(spec, 'bundle.yaml'), stringify({ ...described, version: '2.99.0' }))
   const image = ['--image', `${IMAGE.name}=${await laterImage()}`]
   await buildBundleOf(join(spec, 'bundle.yaml'), [PROFILE], path, labRegistry.address, image)
-  return path
 }
 
 /** The image with a layer of its own, as an OCI layout. */
