@@ -8,6 +8,7 @@ import { openRedaction } from '../store/secrets.ts'
 import { linesOf } from './lines.ts'
 import { mergeByTime, type Stamped } from './merge-by-time.ts'
 import { listServices, requireService, type Service } from './services.ts'
+import { spooledOutput } from './spooled-output.ts'
 
 export interface LogRequest {
   /** All of them when none is named. */
@@ -45,10 +46,12 @@ export async function readLogs(
   }
   const begun = new Date().toISOString()
   const back = ['--tail', request.tail, ...(request.since === undefined ? [] : ['--since', request.since])]
-  const streams = chosen.flatMap((service) =>
-    stampedStreams(service, back, signal).map((lines) => tagged(service, lines)),
+  const streams = await Promise.all(
+    chosen.map(async (service) =>
+      (await spooledOutput(logsArgv(service, back), signal)).map((lines) => tagged(service, stamped(lines))),
+    ),
   )
-  for await (const { service, ...line } of mergeByTime(streams)) await say(service, line)
+  for await (const { service, ...line } of mergeByTime(streams.flat())) await say(service, line)
   if (!request.follow) return
 
   const followed = new Set<string>()
@@ -93,17 +96,21 @@ async function follow(
 
 /** stdout and stderr of the container, each in order; Docker does not keep the order between them. */
 function stampedStreams(service: Service, flags: string[], signal: AbortSignal): AsyncGenerator<Stamped>[] {
-  const argv = ['logs', '--timestamps', ...flags, service.id]
-  const child: ChildProcessByStdio<null, Readable, Readable> = spawn('docker', argv, {
+  const [program = '', ...argv] = logsArgv(service, flags)
+  const child: ChildProcessByStdio<null, Readable, Readable> = spawn(program, argv, {
     stdio: ['ignore', 'pipe', 'pipe'],
     signal,
   })
   child.on('error', () => {})
-  return [child.stdout, child.stderr].map(stamped)
+  return [child.stdout, child.stderr].map((stream) => stamped(linesOf(stream)))
 }
 
-async function* stamped(stream: Readable): AsyncGenerator<Stamped> {
-  for await (const line of linesOf(stream)) {
+function logsArgv(service: Service, flags: string[]): string[] {
+  return ['docker', 'logs', '--timestamps', ...flags, service.id]
+}
+
+async function* stamped(lines: AsyncIterable<string>): AsyncGenerator<Stamped> {
+  for await (const line of lines) {
     const at = line.indexOf(' ')
     if (/^\d{4}-\d\d-\d\dT/.test(line)) yield { at: line.slice(0, at), text: line.slice(at + 1) }
   }

@@ -19,9 +19,8 @@ const HANDSHAKE_LIMIT_MS = 10_000
 const BLOB = /^\/blobs\/(sha256:[0-9a-f]{64})$/
 
 /**
- * Hands on blobs to the other hosts of a run: TLS 1.3 only, the one who
- * comes shows a certificate and the ticket for it, the one who serves a certificate whose fingerprint is known there. It
- * listens as `listenAt` does.
+ * Hands on blobs to the other hosts of a run, listening as `listenAt` does: TLS 1.3 only; the one who comes shows a
+ * certificate and the ticket for it, the one who serves a certificate whose fingerprint is known there.
  * @throws Error of the system when no port can be had
  */
 export async function serveSeeds(identity: RunIdentity, address: string, content: SeedContent): Promise<SeedServer> {

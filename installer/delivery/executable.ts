@@ -93,7 +93,9 @@ export async function deliverExecutable(
   const path = NODE_PATHS.executable
   const receive = [
     'set -e',
-    `umask 022; mkdir -p "$(dirname "$1")"; t="$1.$$.partial"; trap 'rm -f "$t"' EXIT`,
+    `umask 022; d=$(dirname "$1"); mkdir -p "$d"; t="$1.$$.partial"`,
+    // Nothing stays of what could not be put there; folders with something in them are somebody's.
+    `trap 'rm -f "$t"; rmdir "$d" "$(dirname "$d")" 2> /dev/null || true' EXIT`,
     // No more than it has: what is packed may unpack to anything.
     executable.compressed ? 'gzip -dc | head -c "$3" > "$t"' : 'head -c "$3" > "$t"',
     `echo "$2  $t" | sha256sum -c --quiet - || exit ${OTHER_DIGEST}; chmod 755 "$t"; mv "$t" "$1"`,

@@ -23,7 +23,10 @@ interface AlongRow extends FaultRow {
 }
 
 /** Bytes a second: slow enough for each fault to come while images travel. */
-const RATE: Record<FaultVerb, string> = { install: '16M', upgrade: '4M' }
+const RATE: Record<FaultVerb, string> = { install: '8M', upgrade: '4M' }
+
+/** The part of the transfer over which harms are spread: some of them take seconds, in which more comes. */
+const SPREAD = 0.8
 
 /**
  * A row for each harm and verb. All that are asked for share a command: one harm after the other while images travel, and
@@ -78,7 +81,8 @@ async function hurtAlong(ground: Ground, verb: FaultVerb, harms: readonly Harm[]
 /** With the part of the transfer at which each comes, in that order. */
 function spread(harms: readonly Harm[]): { harm: Harm; at: number }[] {
   const free = harms.filter(({ at }) => at === undefined)
-  const places = harms.map((harm) => ({ harm, at: harm.at ?? (free.indexOf(harm) + 0.5) / (free.length + 1) }))
+  const placeOf = (harm: Harm) => (SPREAD * (free.indexOf(harm) + 0.5)) / (free.length + 1)
+  const places = harms.map((harm) => ({ harm, at: harm.at ?? placeOf(harm) }))
   return places.toSorted((left, right) => left.at - right.at)
 }
 
@@ -106,16 +110,17 @@ async function hurtOnce(
 function travel(commands: readonly MojaboxProcess[]): { part: number; told: number } {
   let earlier = 0
   let done = 0
-  let total = Number.POSITIVE_INFINITY
+  /** As the first engine counted: later ones count only what is left. */
+  let total: number | undefined
   let told = 0
   for (const event of commands.flatMap(({ events }) => events)) {
     if (event.type !== 'step-progress' || event.id !== 'images') continue
     told += 1
-    total = Math.min(total, event.total)
+    total ??= event.total
     if (event.done < done) earlier += done
     done = event.done
   }
-  return { part: (earlier + done) / total, told }
+  return { part: (earlier + done) / (total ?? Number.POSITIVE_INFINITY), told }
 }
 
 const imagesDone = ({ events }: MojaboxProcess) =>

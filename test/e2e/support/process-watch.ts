@@ -10,8 +10,10 @@ const PERL = `
         open(my $file, "<", $path) or next;
         local $/;
         my $text = <$file> // "";
+        my ($process) = $path =~ m{^(.*)/};
+        my $within = open(my $groups, "<", "$process/cgroup") && <$groups> =~ m{docker[-/][0-9a-f]{64}} ? "container-" : "";
         $text =~ tr/\\0\\n/  /;
-        print "$kind $text\\n" if $text ne "" && !$seen{"$kind $text"}++;
+        print "$within$kind $text\\n" if $text ne "" && !$seen{"$within$kind $text"}++;
       }
     }
     select(undef, undef, undef, 0.2);
@@ -20,7 +22,10 @@ const SCRIPT = `mkdir -p -m 700 ${FOLDER}; touch ${FOLDER}/on; exec perl -e '${P
 
 type Exec = (argv: readonly string[]) => Promise<RunResult>
 
-/** Notes what every process on a node is called with until `stop`, which returns it, a line each. */
+/**
+ * Notes what every process on a node is called with until `stop`, which returns it, a line each: `cmdline …`, `environ …`, with
+ * `container-` before it where the process runs in one of the node's containers.
+ */
 export function watchProcesses(node: string): { stop(): Promise<string> } {
   return watch((argv) => nodeExec(node, argv))
 }

@@ -8,7 +8,6 @@ import { containersOn, filesOf } from '../../e2e/support/hub.ts'
 import type { Ended } from '../../e2e/support/mojabox-process.ts'
 import { nodeExec } from '../../lab/nodes.ts'
 import { diffSnapshots, type Snapshot, snapshotHost } from '../../lab/snapshot.ts'
-import { waitFor } from '../../lab/wait.ts'
 import { type Forgery, forgeries } from '../forgeries.ts'
 import type { Ground } from '../ground.ts'
 import { armPoints, disarmPoints, hits } from '../points/points.ts'
@@ -205,29 +204,24 @@ const flippedExecutable: FaultRow = {
   },
 }
 
+/** A runtime may have read what was there of it: so the engine dies first, and the next one goes on from what it finds. */
 const flippedInFlight = VERBS.map(
   (verb): FaultRow => ({
     id: `content/bit-flipped-in-flight/${verb}`,
-    title: 'one bit of a layer that is on its way is another on the node’s disk',
+    title: 'one bit of each blob that is on its way is another on the node’s disk, where the next run goes on',
     verb,
     async run(ground) {
       const subject = await ground.subject(verb)
+      const { name } = subject.host
       const command = subject.start({}, ['--limit-rate', '20M'])
       await command.saw('step-progress', ({ id, done }) => id === 'images' && done > 0)
-      const flip = `cd ${NODE_PATHS.store}/ingest && f=$(ls -S | head -n1) && [ -s "$f" ] && ${FLIP_FIRST} "$f"`
-      await waitFor(
-        'a layer on its way',
-        async () =>
-          nodeExec(subject.host.name, ['sh', '-c', flip]).then(
-            () => true,
-            () => false,
-          ),
-        {
-          timeoutMs: 30_000,
-          intervalMs: 50,
-        },
-      )
-      return subject.recovered(await command.ended, CORRUPT)
+      command.signal('SIGKILL')
+      await nodeExec(name, ['systemctl', 'kill', '--signal=KILL', ENGINE])
+      await command.ended
+      await subject.engineIs('inactive')
+      const flip = `cd ${NODE_PATHS.store}/ingest && find . -type f -size +0 -print0 | xargs -0 ${FLIP_FIRST} && ls | wc -l`
+      expect(Number(await subject.on('sh', '-c', flip))).toBeGreaterThan(0)
+      return subject.recovered(await subject.startAgain().ended, 'done')
     },
   }),
 )
