@@ -36,7 +36,8 @@ const DeskMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hello'), protocol: z.number(), order: z.unknown(), deskTime: z.string() }),
   z.object({ type: z.literal('blob'), id: z.number(), size: z.number() }),
   z.object({ type: z.literal('end'), id: z.number() }),
-  z.object({ type: z.literal('missing'), id: z.number(), message: z.string() }),
+  /** The bundle has no such blob, or (`unreadable`) cannot be read any more: a medium that was pulled out. */
+  z.object({ type: z.literal('missing'), id: z.number(), message: z.string(), unreadable: z.boolean().optional() }),
   /** In place of the blob: that host has it, or is getting it. */
   z.object({ type: z.literal('elsewhere'), id: z.number(), host: z.string() }),
   /** All the others; a later list replaces it. */

@@ -202,16 +202,32 @@ export class DeskLink {
     else if (message.type === 'peers') this.onPeers(message.peers)
     else if (message.type === 'release') this.onRelease(message.digests)
     else if (message.type === 'missing') {
-      this.#transfers.get(message.id)?.finish(
-        new MojaboxError({
-          code: 'blob-missing',
-          kind: 'bundle',
-          message: message.message,
-          next: 'run `mojabox bundle verify` on the bundle',
-        }),
-      )
+      const { message: found, unreadable } = message
+      this.#transfers.get(message.id)?.finish(unreadable ? bundleUnreadable(found) : blobMissing(found))
     }
   }
+}
+
+function blobMissing(message: string): MojaboxError {
+  return new MojaboxError({
+    code: 'blob-missing',
+    kind: 'bundle',
+    message,
+    found: 'a bundle without it',
+    needed: 'every blob that the bundle lists',
+    next: 'run `mojabox bundle verify` on the bundle',
+  })
+}
+
+function bundleUnreadable(found: string): MojaboxError {
+  return new MojaboxError({
+    code: 'bundle-unreadable',
+    kind: 'bundle',
+    message: 'the bundle cannot be read any more at the desk',
+    found,
+    needed: 'the medium that it lies on, in its place and whole',
+    next: 'plug it in again (or copy the bundle and name that: --bundle FILE), then run the same command: it goes on where it was',
+  })
 }
 
 function deskGone(digest: Digest): MojaboxError {

@@ -151,8 +151,9 @@ class BlobServer {
       this.#channel.send({ type: 'end', id })
     } catch (error) {
       // A closed channel is the watcher's to tell; a bundle that cannot be read is the node's to know.
-      if (!this.#closed)
-        this.#channel.send({ type: 'missing', id, message: error instanceof Error ? error.message : String(error) })
+      if (this.#closed) return
+      const message = error instanceof Error ? error.message : String(error)
+      this.#channel.send({ type: 'missing', id, message, unreadable: true })
     }
   }
 }

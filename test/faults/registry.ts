@@ -2,6 +2,7 @@ import type { FaultRow } from './row.ts'
 import { contentRows } from './rows/content.ts'
 import { contentionRows } from './rows/contention.ts'
 import { linkRows } from './rows/link.ts'
+import { mediaRows } from './rows/media.ts'
 import { powerRows } from './rows/power.ts'
 import { processRows } from './rows/process.ts'
 import { resourceRows } from './rows/resources.ts'
@@ -14,6 +15,7 @@ export const GROUPS: Record<string, readonly FaultRow[]> = {
   contention: contentionRows,
   power: powerRows,
   content: contentRows,
+  media: mediaRows,
 }
 
 /**

@@ -167,7 +167,10 @@ describe('watchRun', () => {
     node.play = async (attachment) => {
       const order = await attachment.welcome()
       attachment.channel.send({ type: 'get', id: 4, digest: DIGEST, offset: 0 })
-      expect(await attachment.wait('missing')).toMatchObject({ message: 'the stick was pulled out' })
+      expect(await attachment.wait('missing')).toMatchObject({
+        message: 'the stick was pulled out',
+        unreadable: true,
+      })
       attachment.finish(order)
     }
     await watch(node, { blobs: bundle }).done

@@ -191,6 +191,17 @@ describe('fetch', () => {
     expect(desk.gets).toHaveLength(1)
   })
 
+  it('fails with what to do when the desk can read its bundle no more', async () => {
+    const link = new DeskLink()
+    const desk = attached(link)
+    const blob = fetching(link)
+    const { id } = await desk.nextGet()
+    desk.channel.send({ type: 'missing', id, message: 'EIO: i/o error, read', unreadable: true })
+    await expect(blob.done).rejects.toMatchObject({
+      facts: { code: 'bundle-unreadable', found: 'EIO: i/o error, read', next: expect.stringContaining('plug it in') },
+    })
+  })
+
   it('passes back-pressure on to the desk', async () => {
     const link = new DeskLink()
     const desk = attached(link)
