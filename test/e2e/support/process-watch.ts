@@ -11,7 +11,8 @@ const PERL = `
         local $/;
         my $text = <$file> // "";
         my ($process) = $path =~ m{^(.*)/};
-        my $within = open(my $groups, "<", "$process/cgroup") && <$groups> =~ m{docker[-/][0-9a-f]{64}} ? "container-" : "";
+        my $groups;
+        my $within = open($groups, "<", "$process/cgroup") && <$groups> =~ m{docker[-/][0-9a-f]{64}} ? "container-" : "";
         $text =~ tr/\\0\\n/  /;
         print "$within$kind $text\\n" if $text ne "" && !$seen{"$within$kind $text"}++;
       }
