@@ -8,11 +8,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { familiarName } from '../../agent/runtimes/docker.ts'
 import { BUNDLE_KEY, SPEC_FOLDER } from '../../scripts/lab/artifacts.ts'
 import type { LabNode } from '../lab/nodes.ts'
-import { run } from '../lab/process.ts'
 import { labRegistry } from '../lab/registry.ts'
 import { diffSnapshots, snapshotHost } from '../lab/snapshot.ts'
 import { bundle, Desk } from './support/desk.ts'
 import { changedBy, EXIT, expectDone, expectRefused } from './support/expectations.ts'
+import { dockerOn } from './support/hub.ts'
 import { all } from './support/mojabox-process.ts'
 import { nextRelease } from './support/next-release.ts'
 
@@ -69,16 +69,7 @@ describe('a delta bundle', () => {
     expectDone(ended)
     const notes = all(ended.events, 'note').map(({ message }) => message)
     expect(notes.join('\n')).toMatch(/made of what Docker has/)
-    const { stdout } = await run([
-      'docker',
-      'exec',
-      host.name,
-      'docker',
-      'inspect',
-      '--format',
-      '{{.Id}}',
-      familiarName(name),
-    ])
-    expect(stdout.trim()).toBe(next.id)
+    const id = await dockerOn(host.name, 'inspect', '--format', '{{.Id}}', familiarName(name))
+    expect(id).toBe(next.id)
   })
 })

@@ -14,6 +14,7 @@ import {
 } from '../../runtimes/compose.ts'
 import { type CrashLoop, CrashWatch } from '../../runtimes/crash-loops.ts'
 import { likelyCause } from '../../runtimes/likely-cause.ts'
+import { removeStaleLinks } from '../../runtimes/stale-links.ts'
 import { redact } from '../../store/secrets.ts'
 
 export interface ComposeParams {
@@ -52,6 +53,8 @@ export const compose: StepHandler<ComposeParams> = {
   async apply(context, params) {
     // Compose does not start what is only paused; what is not, this leaves alone.
     await context.run(composeArgv(params.folder, 'unpause'), { okCodes: [0, 1] })
+    const stale = await removeStaleLinks(context.run)
+    if (stale > 0) context.note(`${stale} network links were left by a Docker that was killed: taken away`)
     const orphans = params.alone ? ['--remove-orphans'] : []
     const up = ['up', '--detach', '--no-build', '--pull', 'never', '--quiet-pull', ...orphans, ...params.services]
     const watch = new CrashWatch(context.run)
