@@ -12,9 +12,10 @@ const SCRIPT = `
   agent=$(systemctl show --property MainPID --value mojabox-agent.service)
   for process in /proc/[0-9]*; do
     pid=\${process#/proc/}
+    # The agent and what it calls go on.
+    grep -q mojabox-agent.service $process/cgroup && continue
     case $(readlink $process/exe) in
-      /var/lib/mojabox/*) grep -q mojabox-agent.service $process/cgroup || echo "process $pid" $(tr '\\0' ' ' < $process/cmdline) ;;
-      */apt-get|*/dpkg|*/docker|*/docker-compose) echo "process $pid" $(tr '\\0' ' ' < $process/cmdline) ;;
+      /var/lib/mojabox/*|*/apt-get|*/dpkg|*/docker|*/docker-compose) echo "process $pid" $(tr '\\0' ' ' < $process/cmdline) ;;
     esac
   done 2> /dev/null
   docker image ls --format 'image {{.Repository}}:{{.Tag}}' | grep ' 127\\.0\\.0\\.1:'

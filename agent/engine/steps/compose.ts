@@ -51,8 +51,11 @@ export const compose: StepHandler<ComposeParams> = {
   },
 
   async apply(context, params) {
-    // Compose does not start what is only paused; what is not, this leaves alone.
-    await context.run(composeArgv(params.folder, 'unpause'), { okCodes: [0, 1] })
+    // Compose does not start what is only paused; its own `unpause` gives up at the first that is not.
+    const paused = (await listContainers(context.run)).filter(({ state }) => state === 'paused')
+    if (paused.length > 0) {
+      await context.run(['docker', 'unpause', ...paused.map(({ name }) => name)], { okCodes: [0, 1] })
+    }
     const stale = await removeStaleLinks(context.run)
     if (stale > 0) context.note(`${stale} network links were left by a Docker that was killed: taken away`)
     const orphans = params.alone ? ['--remove-orphans'] : []

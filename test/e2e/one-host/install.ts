@@ -122,7 +122,11 @@ export function install(life: OneHost): void {
   })
 }
 
+/** Once the engine has ended, which it does a moment after its last word. */
 export async function changesSince({ before, host }: OneHost): Promise<string[]> {
+  const isActive = ['systemctl', 'is-active', 'mojabox-engine.service']
+  const hasEnded = async () => (await nodeExec(host.name, isActive, { allowFailure: true })).exitCode !== 0
+  await waitFor('the engine to end', hasEnded, { timeoutMs: 30_000 })
   return diffSnapshots(before, await snapshotHost(host.name))
 }
 
