@@ -5,7 +5,7 @@ import { Digest } from '../../bundles/format/manifest.ts'
 import type { Event } from './events.ts'
 
 /** Changes when the frames change; both sides must name the same. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** Largest piece of a blob in one frame, bytes (256 KiB measured best in both directions of one SSH channel). */
 export const CHUNK_BYTES = 256 * 1024
@@ -44,6 +44,8 @@ const DeskMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('peers'), peers: z.array(Peer) }),
   /** No other host wants these any more. */
   z.object({ type: z.literal('release'), digests: z.array(Digest) }),
+  /** No other host wants anything of this one any more: it closes its port, says goodbye and goes. */
+  z.object({ type: z.literal('dismiss') }),
   z.object({ type: z.literal('ping') }),
   z.object({ type: z.literal('abort') }),
 ])

@@ -43,6 +43,7 @@ export class DeskLink {
   onAttached: () => void = () => {}
   onPeers: (peers: Peer[]) => void = () => {}
   onRelease: (digests: Digest[]) => void = () => {}
+  onDismiss: () => void = () => {}
   /** Bytes of blobs that the desk sent. */
   receivedBytes = 0
 
@@ -201,6 +202,7 @@ export class DeskLink {
     else if (message.type === 'elsewhere') this.#transfers.get(message.id)?.finish(undefined, message.host)
     else if (message.type === 'peers') this.onPeers(message.peers)
     else if (message.type === 'release') this.onRelease(message.digests)
+    else if (message.type === 'dismiss') this.onDismiss()
     else if (message.type === 'missing') {
       const { message: found, unreadable } = message
       this.#transfers.get(message.id)?.finish(unreadable ? bundleUnreadable(found) : blobMissing(found))

@@ -19,7 +19,7 @@ const REST_MS = 30_000
 const PATIENCE_MS = 8_000
 /** The longest that a host waits for the others when its own work is done, milliseconds. */
 const LINGER_LIMIT_MS = 15 * 60_000
-const LINGER_LOOK_MS = 200
+const LINGER_LOOK_MS = 50
 
 interface Started {
   server: SeedServer
@@ -49,6 +49,7 @@ export class Seeding implements Others {
   readonly #following = new Set<Digest>()
   readonly #accused = new Map<Digest, Set<string>>()
   #saidUnreachable = false
+  #dismissed = false
   #fromPeersBytes = 0
 
   constructor(link: DeskLink, store: Store, address: string, emit: Emit, signal: AbortSignal) {
@@ -63,6 +64,9 @@ export class Seeding implements Others {
     link.onRelease = (digests) => {
       for (const digest of digests) this.#released.add(digest)
       this.#arrivals?.release(digests)
+    }
+    link.onDismiss = () => {
+      this.#dismissed = true
     }
   }
 
@@ -222,13 +226,13 @@ export class Seeding implements Others {
   }
 
   /**
-   * The run is over here. After a good end this host goes on handing on until the desk hangs up, which it does once no
-   * other host wants anything; then nothing is left of what was kept for others.
+   * The run is over here. After a good end this host goes on handing on until the desk dismisses it, which it does once
+   * no other host wants anything, or is gone; then nothing is left of what was kept for others.
    */
   async close(succeeded: boolean): Promise<void> {
     const untilMs = Date.now() + LINGER_LIMIT_MS
-    const isWanted = () => this.#started && this.#link.alive && !this.#signal.aborted && Date.now() < untilMs
-    while (succeeded && isWanted()) await delay(LINGER_LOOK_MS)
+    const isDismissed = () => this.#dismissed || !this.#link.alive || this.#signal.aborted || Date.now() > untilMs
+    while (succeeded && this.#started && !isDismissed()) await delay(LINGER_LOOK_MS)
     await this.#started?.server.close()
     this.#started = undefined
     if (succeeded) await this.#arrivals?.empty()

@@ -35,6 +35,8 @@ type RunFinished = Extract<Event, { type: 'run-finished' }>
 
 /** After Ctrl-C the node is given this long to stop cleanly, milliseconds. */
 const STOP_LIMIT_MS = 60_000
+/** A host that has nothing more to do may take so long to close what it opened, milliseconds. */
+const GOODBYE_LIMIT_MS = 5_000
 /** The first word from the node must come within this, milliseconds. */
 const WELCOME_LIMIT_MS = 45_000
 
@@ -82,8 +84,7 @@ export async function watchRun(options: SessionOptions): Promise<RunFinished> {
       })
       channel.send({ type: 'hello', protocol: PROTOCOL_VERSION, order, deskTime: new Date().toISOString() })
     })
-    // Its own work is done; as long as the link holds, it hands on what others want of it.
-    if (seeding && end.outcome === 'done') await Promise.race([seeding.unneeded(signal), channel.closed])
+    if (seeding) await seeGone(seeding, end, channel, signal)
     return end
   } finally {
     seeding?.lost()
@@ -94,6 +95,21 @@ export async function watchRun(options: SessionOptions): Promise<RunFinished> {
     await Promise.race([channel.closed, delay(2_000, undefined, { ref: false })])
     process.kill()
   }
+}
+
+/**
+ * A host whose own work is done hands on what others want of it, as long as the link holds; then it is seen to its end,
+ * so that no port of it is open when the command is over.
+ */
+async function seeGone(
+  seeding: HostSeeding,
+  { outcome }: RunFinished,
+  channel: Channel<NodeMessage, DeskMessage>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (outcome === 'done') await Promise.race([seeding.unneeded(signal), channel.closed])
+  channel.send({ type: 'dismiss' })
+  await Promise.race([channel.closed, delay(GOODBYE_LIMIT_MS, undefined, { ref: false })])
 }
 
 /** Answers the node's requests for blobs, several at a time, each at the speed of the link. */

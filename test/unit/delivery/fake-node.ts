@@ -22,6 +22,8 @@ export class Attachment {
   stderr = ''
   /** Whether the node ends its side when the desk has ended its own. */
   hangsUp = true
+  /** Whether it goes at once when the desk dismisses it. */
+  goes = true
   readonly #exited = Promise.withResolvers<number>()
   readonly #streams: ReturnType<typeof duplexPair>
 
@@ -32,7 +34,10 @@ export class Attachment {
     near.on('error', () => {})
     far.on('error', () => {})
     this.channel = Channel.node(far)
-    this.channel.onMessage = (message) => this.heard.push(message)
+    this.channel.onMessage = (message) => {
+      this.heard.push(message)
+      if (message.type === 'dismiss' && this.goes) this.channel.end()
+    }
     this.channel.onData = (id, bytes) => {
       this.received.set(id, Buffer.concat([this.received.get(id) ?? Buffer.alloc(0), bytes]))
     }

@@ -11,7 +11,7 @@ import { Seeding } from '../../../installer/delivery/seeding.ts'
 import { watchRun } from '../../../installer/delivery/session.ts'
 import { eventually } from '../service/fake-desk.ts'
 import { orderOf } from '../service/orders.ts'
-import { FakeNode } from './fake-node.ts'
+import { type Attachment, FakeNode } from './fake-node.ts'
 
 const CONTENT = randomBytes(700_000)
 const DIGEST = digestOf(CONTENT)
@@ -302,6 +302,25 @@ describe('watchRun, where hosts pass blobs on', () => {
     other?.hear({ type: 'has', digests: [digestOf('more')] })
     await done
     expect(node.failures).toEqual([])
+  })
+
+  it('dismisses the node and sees it close what it opened, after a failed run too', async () => {
+    const node = new FakeNode()
+    const dismissed = Promise.withResolvers<Attachment>()
+    node.play = async (attachment) => {
+      attachment.goes = false
+      attachment.finish(await attachment.welcome(), { outcome: 'failed' })
+      await attachment.wait('dismiss')
+      dismissed.resolve(attachment)
+    }
+    const { done } = watch(node, { seeding: seeding().of('n1') })
+    let ended = false
+    void done.then(() => (ended = true))
+    const attachment = await dismissed.promise
+    await delay(150)
+    expect(ended).toBe(false)
+    attachment.channel.end()
+    await done
   })
 })
 

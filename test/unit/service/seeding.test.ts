@@ -67,6 +67,7 @@ function siteOf(names: string[]) {
     })
     return {
       ...{ name, part, store, link, events, seeding, arrivals, desk, connect, hangUp },
+      dismiss: () => desk.channel.send({ type: 'dismiss' }),
       start: (blobs = needed) => seeding.start(arrivals, blobs),
       get: ({ digest, sizeBytes }: typeof BLOB) => arrivals.get(digest, sizeBytes).done,
       ingest: () => readdir(store.ingestFolder).catch(() => []),
@@ -234,14 +235,17 @@ describe('what others want', () => {
 })
 
 describe('the end', () => {
-  it('waits for the desk to hang up: until then others are served', async () => {
+  it.each([
+    ['dismisses it', (a: Hosts[0]) => a.dismiss()],
+    ['hangs up', (a: Hosts[0]) => a.hangUp()],
+  ])('waits until the desk %s: until then others are served', async (_how, leave) => {
     const { hosts, sent } = await started(['a', 'b'])
     const [a, b] = hosts
     await a.get(BLOB)
     const closing = a.seeding.close(true)
     await b.get(BLOB)
     expect(sent).toHaveLength(1)
-    a.hangUp()
+    leave(a)
     await closing
     await b.get(SECOND)
   })
