@@ -16,6 +16,8 @@ export interface SeedServer {
 }
 
 const HANDSHAKE_LIMIT_MS = 10_000
+/** Far more than a run's hosts take at once: whoever floods the port makes them turn to the desk, and costs no more. */
+const MAX_CONNECTIONS = 256
 const BLOB = /^\/blobs\/(sha256:[0-9a-f]{64})$/
 
 /**
@@ -40,6 +42,7 @@ export async function serveSeeds(identity: RunIdentity, address: string, content
     },
   )
   server.headersTimeout = HANDSHAKE_LIMIT_MS
+  server.maxConnections = MAX_CONNECTIONS
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   const port = await listenAt(server, address)
   return {

@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, request as plainRequest } from 'node:http'
 import { request } from 'node:https'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, connect as plainConnect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from 'node:tls'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -164,6 +164,18 @@ describe('serveSeeds', () => {
     const { peer } = await seeds()
     for (const method of ['PUT', 'POST', 'DELETE', 'PATCH'])
       expect(await knock(peer.port, `/blobs/${DIGEST}`, { ...certified(peer), method })).toBe('405')
+  })
+
+  it('holds so many connections and no more: a flood keeps nothing of the host', async () => {
+    const { peer } = await seeds()
+    const flood = Array.from({ length: 300 }, () => plainConnect(peer.port, '127.0.0.1').on('error', () => {}))
+    onTestFinished(() => flood.forEach((socket) => void socket.destroy()))
+    const turnedAway = () => flood.filter(({ destroyed }) => destroyed).length
+    flood.forEach((socket) => void socket.resume())
+    await eventually(() => turnedAway() === 300 - 256 || undefined)
+    expect((await fetched(peer)).failure).toMatchObject({ name: 'PeerFailed' })
+    flood.forEach((socket) => void socket.destroy())
+    await vi.waitFor(async () => expect(await knock(peer.port, '/', certified(peer))).toBe('404'))
   })
 
   it('listens on the address that it was given, and on all where that is not its own', async () => {
