@@ -16,6 +16,7 @@ import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
 import type { Connection } from '../fleet/connection.ts'
 import type { HostSeeding, SeedingMessage } from './seeding.ts'
+import { Turns } from './turns.ts'
 
 export interface SessionOptions {
   /** Runs commands as root on the host. */
@@ -112,13 +113,17 @@ async function seeGone(
   await Promise.race([channel.closed, delay(GOODBYE_LIMIT_MS, undefined, { ref: false })])
 }
 
-/** Answers the node's requests for blobs, several at a time, each at the speed of the link. */
+/**
+ * Answers the node's requests for blobs: the one that was asked for first is sent first, so that the node can unpack it
+ * while the next one travels; a small one (a manifest, a configuration) waits for none, since more depends on it.
+ */
 class BlobServer {
   readonly #channel: Channel<NodeMessage, DeskMessage>
   readonly #blobs: BlobSource | undefined
   readonly #lacks: string
   readonly #seeding: HostSeeding | undefined
   readonly #cancelled = new Set<number>()
+  readonly #turns = new Turns()
   #closed = false
 
   constructor(
@@ -158,10 +163,12 @@ class BlobServer {
         return this.#channel.send({ type: 'missing', id, message: `${this.#lacks} ${digest}` })
       }
       this.#channel.send({ type: 'blob', id, size })
+      const place = size <= CHUNK_BYTES ? 0 : id
       for await (const piece of this.#blobs.read(digest, offset)) {
         for (let at = 0; at < piece.length; at += CHUNK_BYTES) {
           if (this.#closed || this.#cancelled.delete(id)) return
-          await this.#channel.sendData(id, piece.subarray(at, at + CHUNK_BYTES))
+          const chunk = piece.subarray(at, at + CHUNK_BYTES)
+          await this.#turns.take(place, () => this.#channel.sendData(id, chunk))
         }
       }
       this.#channel.send({ type: 'end', id })

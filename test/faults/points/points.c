@@ -33,15 +33,24 @@
 #define POINTS "/opt/faults/points"
 #define HIT "/opt/faults/hit/"
 #define JOURNAL "/var/lib/mojabox/journal.ndjson"
-#define REAL(name) ((typeof(&name))real(#name))
+/* What stands behind these here; looked up once: dlsym takes a lock, and a signal handler writes too. */
+#define EACH(what) \
+  what(write) what(pwrite) what(pwrite64) what(writev) what(pwritev) what(pwritev64) what(sendmsg) what(fsync) \
+  what(fdatasync) what(rename) what(link) what(symlink) what(mkdir) what(open) what(open64) what(clock_gettime) \
+  what(gettimeofday) what(time)
+#define FIELD(name) typeof(&name) name;
+static struct { EACH(FIELD) } reals;
+#define REAL(name) (reals.name ? reals.name : (look_up(), reals.name))
 
 static int engine;
 static char journaled[PATH_MAX];
 static char clock_path[PATH_MAX];
 
-static void *real(const char *name) { return dlsym(RTLD_NEXT, name); }
+#define LOOK_UP(name) reals.name = (typeof(&name))dlsym(RTLD_NEXT, #name);
+static void look_up(void) { EACH(LOOK_UP) }
 
 __attribute__((constructor)) static void begin(void) {
+  look_up();
   char line[4096];
   int fd = REAL(open)("/proc/self/cmdline", O_RDONLY);
   ssize_t length = fd < 0 ? 0 : read(fd, line, sizeof line);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { PROTOCOL_VERSION } from '../../../agent/contract/channel.ts'
+import { CHUNK_BYTES, PROTOCOL_VERSION } from '../../../agent/contract/channel.ts'
 import type { Event } from '../../../agent/contract/events.ts'
 import type { BlobSource } from '../../../bundles/format/blob-source.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
@@ -103,6 +103,45 @@ describe('watchRun', () => {
     await watch(node).done
     expect(got?.equals(CONTENT.subarray(offset))).toBe(true)
     expect(node.attachments[0]?.heard).toContainEqual({ type: 'blob', id: 9, size: CONTENT.length })
+  })
+
+  it('sends first what was asked for first, and something small before anything else', async () => {
+    const node = new FakeNode()
+    const bundle = new FakeBundle()
+    const small = Buffer.from('a configuration')
+    const large = Buffer.alloc(20 * CHUNK_BYTES, 'layer ')
+    const contents = [large, large, small]
+    bundle.sizeOf = async () => contents[sizes++ % 3]?.length
+    let sizes = 0
+    let reads = 0
+    bundle.pieces = async function* () {
+      yield contents[reads++ % 3] ?? small
+    }
+    const order: string[] = []
+    node.play = async (attachment) => {
+      const workOrder = await attachment.welcome()
+      const first = Promise.withResolvers<void>()
+      attachment.channel.onData = async (id) => {
+        order.push(`${id}`)
+        await first.promise
+      }
+      for (const id of [1, 2, 3]) attachment.channel.send({ type: 'get', id, digest: DIGEST, offset: 0 })
+      await eventually(() => order[0])
+      await delay(50)
+      first.resolve()
+      await eventually(() => (attachment.heard.filter(({ type }) => type === 'end').length === 3 ? true : undefined))
+      attachment.finish(workOrder)
+    }
+    await watch(node, { blobs: bundle }).done
+    expect(node.failures).toEqual([])
+    // What was on its way already when another became ready is past ordering.
+    expect(order.indexOf('3')).toBeLessThan(4)
+    expect(
+      order
+        .filter((id) => id !== '3')
+        .slice(2, -2)
+        .join(''),
+    ).toMatch(/^1{17,}2{17,}$/)
   })
 
   it('gives several blobs at once, none waiting for another’s end', async () => {
