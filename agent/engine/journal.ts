@@ -1,10 +1,11 @@
 import { constants } from 'node:fs'
-import { mkdir, open, readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Json, Step } from '../contract/step.ts'
 import { isNoSpace, noSpace, writeAll } from '../store/disk-space.ts'
+import { makeFolder } from '../store/make-folder.ts'
 
 const Entry = z.object({
   at: z.string(),
@@ -58,7 +59,7 @@ export class Journal {
   async append(entry: Omit<JournalEntry, 'at'>): Promise<void> {
     const whole = { at: new Date().toISOString(), ...entry }
     const line = `${JSON.stringify(whole)}\n`
-    await mkdir(dirname(this.#path), { recursive: true, mode: 0o755 })
+    await makeFolder(dirname(this.#path), 0o755)
     try {
       await this.#write(line)
     } catch (cause) {

@@ -1,10 +1,11 @@
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { chmod, rm } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import { Channel, PROTOCOL_VERSION } from '../contract/channel.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
+import { makeFolder } from '../store/make-folder.ts'
 import { DeskLink } from './desk-link.ts'
 import { type Hello, readHello } from './greeting.ts'
 
@@ -43,7 +44,7 @@ export async function serveEngine(carryOut: CarryOut, stop: AbortSignal): Promis
       },
     ),
   )
-  await mkdir(dirname(NODE_PATHS.engineSocket), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(NODE_PATHS.engineSocket), 0o700)
   await rm(NODE_PATHS.engineSocket, { force: true })
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(NODE_PATHS.engineSocket, resolve))
   await chmod(NODE_PATHS.engineSocket, 0o600)

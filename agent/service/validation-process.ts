@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
-import { mkdir } from 'node:fs/promises'
 import { NODE_PATHS } from '../contract/paths.ts'
+import { makeFolder } from '../store/make-folder.ts'
 import type { ReentryArgv } from './reentry.ts'
 
 /** Longest a whole validation may take, milliseconds. */
@@ -29,8 +29,8 @@ export async function runValidation(
 ): Promise<Ended> {
   const inner = reentry(['node', 'validate', '--run', run, ...levels.flatMap((level) => ['--level', level])])
   // The agent's unit makes it the agent's each time that it starts.
-  await mkdir(NODE_PATHS.reports, { recursive: true })
-  await mkdir(NODE_PATHS.locks, { recursive: true, mode: 0o700 })
+  await makeFolder(NODE_PATHS.reports)
+  await makeFolder(NODE_PATHS.locks, 0o700)
   // Without a fork the validation itself holds the lock, and is what a signal or the time limit ends.
   const argv = ['--no-fork', '--wait', '120', '--conflict-exit-code', String(LOCK_BUSY), LOCK, ...inner]
   return runChild('flock', argv, signal)

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import { LAST_VALIDATION } from '../contract/last-validation.ts'
@@ -6,6 +6,7 @@ import { NODE_PATHS } from '../contract/paths.ts'
 import { Report } from '../contract/report.ts'
 import type { ValidationSummary } from '../contract/status.ts'
 import { placeWithin } from '../engine/within-folder.ts'
+import { makeFolder } from '../store/make-folder.ts'
 import { writeReport } from '../validate/report.ts'
 import type { ReentryArgv } from './reentry.ts'
 import { lastValidation } from './status.ts'
@@ -46,7 +47,7 @@ const KEPT_REPORTS = 50
 /** Writes the report (JSON, JUnit XML) into the node's folder of reports and notes it as the last one. */
 export async function saveReport(report: Report): Promise<void> {
   const folder = NODE_PATHS.reports
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   const { jsonPath } = await writeReport(report, folder)
   const failed = report.levels.flatMap(({ cases }) => cases.filter((entry) => entry.status === 'fail'))
   const summary: ValidationSummary = {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { chmod, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { NODE_PATHS } from '../contract/paths.ts'
+import { makeFolder } from './make-folder.ts'
 
 const PLACEHOLDER = /\{\{secret:([a-z0-9-]+)\}\}/g
 
@@ -20,7 +21,7 @@ export async function makeSecret(name: string, bytes: number): Promise<void> {
 
 /** Writes it, over what is there. */
 export async function keepSecret(name: string, value: string): Promise<void> {
-  await mkdir(NODE_PATHS.secrets, { recursive: true, mode: 0o700 })
+  await makeFolder(NODE_PATHS.secrets, 0o700)
   await chmod(NODE_PATHS.secrets, 0o700)
   await writeFileAtomic(secretPath(name), value, { mode: 0o600 })
 }

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { BlobSource } from '../../bundles/format/blob-source.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
+import { makeFolder } from './make-folder.ts'
 
 /**
  * The node's store: an OCI image layout. Complete blobs lie under `blobs/sha256`, those on their way under `ingest`;
@@ -32,8 +33,8 @@ export class Store implements BlobSource {
   }
 
   async prepare(): Promise<void> {
-    await mkdir(join(this.root, 'blobs', 'sha256'), { recursive: true })
-    await mkdir(this.ingestFolder, { recursive: true })
+    await makeFolder(join(this.root, 'blobs', 'sha256'))
+    await makeFolder(this.ingestFolder)
     await writeFile(join(this.root, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
   }
 

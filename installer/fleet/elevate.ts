@@ -20,10 +20,7 @@ const PROMPT = '(mojabox asks)'
  */
 export async function elevated(connection: Connection, options: ElevateOptions = {}): Promise<Connection> {
   const signal = options.signal === undefined ? {} : { signal: options.signal }
-  const [id, uid] = await Promise.all([
-    connection.exec(['id', '-un'], signal),
-    connection.exec(['id', '-u'], signal),
-  ])
+  const [id, uid] = await Promise.all([connection.exec(['id', '-un'], signal), connection.exec(['id', '-u'], signal)])
   if (uid.stdout.trim() === '0') return connection
   const user = id.stdout.trim()
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import { chmod, chown, lstat, mkdir, readFile, readlink, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, lstat, readFile, readlink, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
+import { makeFolder } from '../../store/make-folder.ts'
 import { fillSecrets } from '../../store/secrets.ts'
 
 /** A file with that content, owner and mode. `{{secret:NAME}}` in the content is filled in on the node, when it is written. */
@@ -34,7 +35,7 @@ export const file: StepHandler<FileParams> = {
   },
 
   async apply(_context, params) {
-    await mkdir(dirname(params.path), { recursive: true, mode: 0o755 })
+    await makeFolder(dirname(params.path), 0o755)
     // What a link at this path points to is not ours to write.
     if ((await lstat(params.path).catch(() => undefined))?.isSymbolicLink()) await rm(params.path)
     await writeFileAtomic(params.path, await fillSecrets(params.content), {

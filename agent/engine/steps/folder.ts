@@ -1,4 +1,4 @@
-import { chown, lstat, mkdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { chown, lstat, readFile, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { digestOf } from '../../../bundles/format/digest.ts'
@@ -6,6 +6,7 @@ import { MojaboxError } from '../../../bundles/format/error.ts'
 import type { Digest } from '../../../bundles/format/manifest.ts'
 import { SMALL_BLOB_BYTES } from '../../../bundles/format/read-artifact.ts'
 import type { StepHandler } from '../../contract/step.ts'
+import { makeFolder } from '../../store/make-folder.ts'
 import { placeWithin, readWithin, removeWithin } from '../within-folder.ts'
 
 export interface FolderParams {
@@ -44,7 +45,7 @@ export const folder: StepHandler<FolderParams> = {
   },
 
   async apply({ bundle }, { path, uid, files }) {
-    await mkdir(path, { recursive: true, mode: 0o755 })
+    await makeFolder(path, 0o755)
     await chown(path, uid, uid)
     const wanted = files.map((file) => file.path)
     for (const gone of (await placedIn(path)).filter((each) => !wanted.includes(each))) await removeWithin(path, gone)

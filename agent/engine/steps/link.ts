@@ -1,6 +1,7 @@
-import { lstat, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises'
+import { lstat, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Json, StepHandler } from '../../contract/step.ts'
+import { makeFolder } from '../../store/make-folder.ts'
 import { missingFolders, notOurs, putBack } from './file.ts'
 
 export interface LinkParams {
@@ -27,7 +28,7 @@ export const link: StepHandler<LinkParams> = {
   },
 
   async apply(_context, params) {
-    await mkdir(dirname(params.path), { recursive: true })
+    await makeFolder(dirname(params.path))
     const made = `${params.path}.mojabox`
     await rm(made, { force: true })
     await symlink(params.target, made)

@@ -1,4 +1,4 @@
-import { link, mkdir, rm, writeFile } from 'node:fs/promises'
+import { link, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ANNOTATIONS, type Digest, type OciManifest } from '../../../bundles/format/manifest.ts'
@@ -15,6 +15,7 @@ import {
   removeRest,
   stopDocker,
 } from '../../runtimes/docker-traces.ts'
+import { makeFolder } from '../../store/make-folder.ts'
 
 export interface PackagesParams {
   /** Such as `debian-13`. */
@@ -99,8 +100,8 @@ async function purgePackages(context: StepContext, names: string[], traces: Dock
 async function layOut(context: StepContext, params: PackagesParams): Promise<string> {
   const folder = join(NODE_PATHS.packages, params.distribution)
   await rm(folder, { recursive: true, force: true })
-  await mkdir(join(folder, 'state', 'lists', 'partial'), { recursive: true })
-  await mkdir(join(folder, 'cache', 'archives', 'partial'), { recursive: true })
+  await makeFolder(join(folder, 'state', 'lists', 'partial'))
+  await makeFolder(join(folder, 'cache', 'archives', 'partial'))
   const { layers } = await packagesManifest(context, params)
   for (const layer of layers) {
     const name = layer.annotations?.[ANNOTATIONS.title] ?? ''
