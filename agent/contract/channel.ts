@@ -199,6 +199,8 @@ export function linkLost(): MojaboxError {
     code: 'host-lost',
     kind: 'host',
     message: 'the connection was lost',
+    found: 'no way to the other side any more',
+    needed: 'a link that lasts, or comes back',
     next: 'run the same command again: it resumes where it stopped',
   })
 }

@@ -58,6 +58,7 @@ interface HostRun extends SiteRun {
 const RECONNECT_FOR_MS = 90_000
 const RECONNECT_EVERY_MS = 2_000
 const LOST = 'the connection was lost; the node goes on, connecting again'
+const ENGINE_GONE = 'the engine on the node was ended; starting it again'
 const UNSAID: ErrorFacts = { code: 'bug', kind: 'bug', message: 'the run failed, and the node did not say why' }
 
 /**
@@ -135,7 +136,8 @@ async function persist(options: HostRun, host: Host, order: WorkOrder, emit: Emi
       return await once(options, host, order, emit, onEvent)
     } catch (error) {
       if (!isLost(error) || options.signal.aborted || !advance.mayReconnect()) throw error
-      if (advance.isFirstLoss()) emit({ type: 'note', level: 'warn', message: LOST })
+      if (advance.isFirstLoss())
+        emit({ type: 'note', level: 'warn', message: isEngineGone(error) ? ENGINE_GONE : LOST })
       await delay(RECONNECT_EVERY_MS, undefined, { signal: options.signal })
     }
   }
@@ -245,8 +247,12 @@ function nothingThere(order: WorkOrder, emit: Emit): RunFinished {
 }
 
 function isLost(error: unknown): boolean {
-  const code = factsOf(error).code
-  return code === 'host-lost' || code === 'host-unreachable' || code === 'host-timeout'
+  const { code } = factsOf(error)
+  return ['host-lost', 'host-unreachable', 'host-timeout'].includes(code) || isEngineGone(error)
+}
+
+function isEngineGone(error: unknown): boolean {
+  return factsOf(error).code === 'engine-gone'
 }
 
 const MACHINES: Record<string, string> = { x86_64: 'amd64', amd64: 'amd64', aarch64: 'arm64', arm64: 'arm64' }

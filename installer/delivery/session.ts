@@ -49,7 +49,8 @@ export function deskName(): string {
 /**
  * Hands one order to a host and watches it to its end, answering what the node asks for.
  * @returns the run's last event
- * @throws MojaboxError `host-lost` when the link ends before the run does; `node-refused` when another run is on
+ * @throws MojaboxError `host-lost` when the link ends before the run does, `engine-gone` when the engine does;
+ *   `node-busy` when another run is on
  */
 export async function watchRun(options: SessionOptions): Promise<RunFinished> {
   const { connection, executable, order, seeding, signal } = options
@@ -81,7 +82,8 @@ export async function watchRun(options: SessionOptions): Promise<RunFinished> {
       channel.closed.then(async () => {
         clearTimeout(limit)
         const code = await Promise.race([process.exited.catch(() => undefined), delay(2_000, undefined)])
-        reject(code === undefined || code === 0 ? linkLost() : died(connection, code, process.stderrTail()))
+        if (code === undefined) reject(linkLost())
+        else reject(code === 0 ? engineGone(connection) : died(connection, code, process.stderrTail()))
       })
       channel.send({ type: 'hello', protocol: PROTOCOL_VERSION, order, deskTime: new Date().toISOString() })
     })
@@ -204,6 +206,18 @@ function silent(connection: Connection, stderr: string): MojaboxError {
     found: stderr.trim() || `nothing for ${WELCOME_LIMIT_MS / 1000} s`,
     needed: 'its greeting',
     next: 'run the same command again; on the host, `systemctl status mojabox-engine` says more',
+  })
+}
+
+/** The command there that only relays came to its end, so the link held. */
+function engineGone(connection: Connection): MojaboxError {
+  return new MojaboxError({
+    code: 'engine-gone',
+    kind: 'host',
+    message: `mojabox’s engine on ${connection.address} was ended before its work was done`,
+    found: 'no last word of it',
+    needed: 'a host that lets it work',
+    next: 'see `journalctl -u mojabox-engine` and `dmesg` on the host (out of memory?), then run the same command again: it resumes where it stopped',
   })
 }
 

@@ -194,7 +194,7 @@ const memory = rows('memory', (verb) => ({
   async run(ground) {
     const subject = await ground.subject(verb)
     const { name } = subject.host
-    const limit = `mkdir -p $(dirname ${MEMORY}); printf '[Service]\\nMemoryMax=48M\\n' > ${MEMORY}; systemctl daemon-reload`
+    const limit = `mkdir -p $(dirname ${MEMORY}); printf '[Service]\\nMemoryMax=24M\\n' > ${MEMORY}; systemctl daemon-reload`
     await nodeExec(name, ['sh', '-euc', limit])
     const ended = await subject.run()
     await nodeExec(name, ['sh', '-euc', `rm -r $(dirname ${MEMORY}); systemctl daemon-reload`])

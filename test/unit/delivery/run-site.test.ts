@@ -303,8 +303,13 @@ describe('runSite, when the link is lost', () => {
       putForward(60_000)
       attachment.exit(0)
     }
-    const error = await run({ n1: node }).done
+    const { done, events } = run({ n1: node })
+    const error = await done
     expect(exitOf(error)).toBe(6)
+    expect(factsOf(error)).toMatchObject({ code: 'engine-gone', next: expect.stringContaining('out of memory') })
+    expect(events.filter(({ type }) => type === 'note')).toMatchObject([
+      { message: 'the engine on the node was ended; starting it again' },
+    ])
     expect(node.attachments.length).toBeLessThan(5)
   }, 30_000)
 

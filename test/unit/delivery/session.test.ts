@@ -379,13 +379,20 @@ describe('watchRun, when it goes wrong', () => {
     })
   })
 
-  it('tells a lost link from a program that died', async () => {
+  it('tells a lost link from an engine that was ended, and from a program that died', async () => {
     const lost = new FakeNode()
     lost.play = async (attachment) => {
       await attachment.welcome()
       await attachment.cut()
     }
     expect((await errorOf(watch(lost).done))?.facts).toMatchObject({ code: 'host-lost', kind: 'host' })
+
+    const ended = new FakeNode()
+    ended.play = async (attachment) => {
+      await attachment.welcome()
+      attachment.exit(0)
+    }
+    expect((await errorOf(watch(ended).done))?.facts).toMatchObject({ code: 'engine-gone', kind: 'host' })
 
     const died = new FakeNode()
     died.play = async (attachment) => {
