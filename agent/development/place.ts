@@ -1,11 +1,12 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { RunCommand } from '../contract/step.ts'
 import { composeArgv, PROJECT } from '../runtimes/compose.ts'
+import { makeFolder } from '../store/make-folder.ts'
+import { writeWhole } from '../store/write-whole.ts'
 import { DEVELOPMENT_LABEL, developmentImage } from './override.ts'
 
 /** Where notes of checkouts in services' places lie, one a service. */
@@ -29,12 +30,12 @@ export function overridePath(service: string): string {
 }
 
 export async function writeOverride(service: string, text: string): Promise<void> {
-  await mkdir(FOLDER, { recursive: true, mode: 0o700 })
-  await writeFileAtomic(overridePath(service), text, { mode: 0o600 })
+  await makeFolder(FOLDER, 0o700)
+  await writeWhole(overridePath(service), text, { mode: 0o600 })
 }
 
 export async function writeMark(mark: Mark): Promise<void> {
-  await writeFileAtomic(join(FOLDER, `${mark.service}.json`), JSON.stringify(mark), { mode: 0o600 })
+  await writeWhole(join(FOLDER, `${mark.service}.json`), JSON.stringify(mark), { mode: 0o600 })
 }
 
 async function readMarks(): Promise<Mark[]> {

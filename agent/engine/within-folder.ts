@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { PARTIAL } from '../store/write-whole.ts'
 
 /**
  * Files below a folder that others write to as well, as root without being led out of it: a name is looked up in a folder
@@ -15,7 +16,7 @@ const nameIn = (folder: FileHandle, name: string): string => `/proc/self/fd/${fo
 /** Puts a file there, whole or not at all; what is no folder on the way is replaced by one. */
 export async function placeWithin(root: string, path: string, bytes: Uint8Array, mode: number): Promise<void> {
   await inFolderOf(root, path, true, async (folder, name) => {
-    const made = nameIn(folder, `.${name}.${process.pid}.tmp`)
+    const made = nameIn(folder, `.${name}${PARTIAL}`)
     await rm(made, { recursive: true, force: true })
     try {
       const file = await open(made, 'wx', mode)

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rm, rmdir, stat, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { run } from './process.ts'
 
@@ -42,6 +42,7 @@ export class Medium {
 
   async remove(): Promise<void> {
     await run(['umount', '--lazy', this.#mountPath], { allowFailure: true })
+    await rmdir(this.#mountPath)
     await rm(this.#image, { force: true })
   }
 }

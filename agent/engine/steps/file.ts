@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { chmod, chown, lstat, readFile, readlink, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
 import { makeFolder } from '../../store/make-folder.ts'
 import { fillSecrets } from '../../store/secrets.ts'
+import { PARTIAL, writeWhole } from '../../store/write-whole.ts'
 
 /** A file with that content, owner and mode. `{{secret:NAME}}` in the content is filled in on the node, when it is written. */
 export interface FileParams {
@@ -38,12 +38,8 @@ export const file: StepHandler<FileParams> = {
     await makeFolder(dirname(params.path), 0o755)
     // What a link at this path points to is not ours to write.
     if ((await lstat(params.path).catch(() => undefined))?.isSymbolicLink()) await rm(params.path)
-    await writeFileAtomic(params.path, await fillSecrets(params.content), {
-      mode: params.mode,
-      chown: { uid: params.uid, gid: params.gid },
-    })
-    await chown(params.path, params.uid, params.gid)
-    await chmod(params.path, params.mode)
+    const { path, mode, uid, gid } = params
+    await writeWhole(path, await fillSecrets(params.content), { mode, owner: { uid, gid } })
   },
 
   async undo(_context: StepContext, params, before) {
@@ -86,7 +82,7 @@ export async function missingFolders(path: string): Promise<string[]> {
 /** Undoes one file or link, and the folders that were made for it when they are empty by now. */
 export async function putBack(path: string, before: Json): Promise<void> {
   const { there, madeFolders } = (before ?? {}) as { there?: There; madeFolders?: string[] }
-  await rm(path, { force: true })
+  for (const each of [path, `${path}${PARTIAL}`]) await rm(each, { force: true })
   if (there?.type === 'file') {
     await writeFile(path, Buffer.from(there.base64, 'base64'), { mode: there.mode })
     await chown(path, there.uid, there.gid)

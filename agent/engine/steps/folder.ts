@@ -1,12 +1,12 @@
 import { chown, lstat, readFile, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import type { Digest } from '../../../bundles/format/manifest.ts'
 import { SMALL_BLOB_BYTES } from '../../../bundles/format/read-artifact.ts'
 import type { StepHandler } from '../../contract/step.ts'
 import { makeFolder } from '../../store/make-folder.ts'
+import { writeWhole } from '../../store/write-whole.ts'
 import { placeWithin, readWithin, removeWithin } from '../within-folder.ts'
 
 export interface FolderParams {
@@ -55,7 +55,7 @@ export const folder: StepHandler<FolderParams> = {
       await placeWithin(path, below, await bundle.readBlob(digest), 0o644)
     }
     if (wanted.length === 0) await rm(placedPath(path), { force: true })
-    else await writeFileAtomic(placedPath(path), JSON.stringify(wanted), { mode: 0o644 })
+    else await writeWhole(placedPath(path), JSON.stringify(wanted), { mode: 0o644 })
   },
 
   async undo({ order }, { path }) {

@@ -62,6 +62,23 @@ describe('file', () => {
     expect(await readdirOf(dirname(params.path))).toEqual(['file'])
   })
 
+  it('leaves nothing of what a power cut left half-written, and follows no link in its place', async () => {
+    const folder = await temporaryFolder()
+    const { params, before } = await appliedIn(folder)
+    const partial = `${params.path}.partial`
+    await writeFile(partial, 'ou', { mode: 0o666 })
+    await file.apply(context, params)
+    expect(await readdirOf(dirname(params.path))).toEqual(['file'])
+    await writeFile(join(folder, 'other'), 'kept')
+    await symlink(join(folder, 'other'), partial)
+    await file.apply(context, params)
+    expect(await readFile(join(folder, 'other'), 'utf8')).toBe('kept')
+    expect((await lstat(params.path)).isFile()).toBe(true)
+    await writeFile(partial, 'ou')
+    await file.undo?.(context, params, before)
+    expect(await readdirOf(folder)).toEqual(['other'])
+  })
+
   it('is taken away again with the folders that were made for it', async () => {
     const folder = await temporaryFolder()
     const { params, before } = await appliedIn(folder)

@@ -51,6 +51,16 @@ describe('a folder that services mount', () => {
     expect(await here()).toEqual(Object.keys(FIRST))
   })
 
+  it('leaves nothing of what a power cut left half-written', async () => {
+    await apply(FIRST)
+    const half = join(path, 'collections/tests/.p2p.json.partial')
+    await writeFile(half, '{')
+    await writeFile(join(root, '.test-files.from-bundle.json.partial'), '[')
+    await apply(LATER)
+    expect(await readdir(join(path, 'collections/tests'))).toEqual(['p2p.json'])
+    expect((await readdir(root)).filter((name) => name.endsWith('.partial'))).toEqual([])
+  })
+
   it('lets go what a later bundle lacks, and keeps what the site put there', async () => {
     await apply(FIRST)
     await writeFile(join(path, 'collections/own.json'), 'own')
