@@ -29,7 +29,7 @@ export function expectRefused(ended: Ended, code: number): string {
   const { stderr } = ended
   expect(ended.code, `${stderr}\n${failures(ended)}`).toBe(code)
   expect(stderr.match(/^mojabox: /gm), stderr).toHaveLength(1)
-  for (const part of ['found', 'needed', 'next']) expect(stderr).toMatch(new RegExp(`^ {2}${part}: +\\S`, 'm'))
+  for (const part of ['found', 'needed', 'next']) expect(stderr, stderr).toMatch(new RegExp(`^ {2}${part}: +\\S`, 'm'))
   expectNoInsides(ended)
   return stderr
 }

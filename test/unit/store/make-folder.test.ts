@@ -10,9 +10,10 @@ const READ_ONLY = '/read-only'
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof import('node:fs/promises')>()
   const mkdir = async (path: string, options?: { recursive?: boolean }) => {
+    if (path === READ_ONLY) return undefined
     if (!path.startsWith(READ_ONLY)) return real.mkdir(path, options)
-    const code = options?.recursive ? 'ENOENT' : 'EROFS'
-    throw Object.assign(new Error(code), { code, path: `${READ_ONLY}/a`, syscall: 'mkdir' })
+    const code = options?.recursive || path !== `${READ_ONLY}/a` ? 'ENOENT' : 'EROFS'
+    throw Object.assign(new Error(code), { code, path, syscall: 'mkdir' })
   }
   return { ...real, default: { ...real, mkdir }, mkdir }
 })
