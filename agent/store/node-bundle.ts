@@ -11,7 +11,8 @@ import type { Store } from './store.ts'
 const MAX_BYTES = 16 * 1024 * 1024
 
 /**
- * The bundle with that manifest digest as this node can read it: from the store, else over the link; writes nothing.
+ * The bundle with that manifest digest as this node can read it: from the store, else over the link. Nothing is written
+ * but what was damaged in the store, in its place.
  * @throws MojaboxError kind `bundle` when a blob is missing or does not match its digest
  */
 export async function openNodeBundle(
@@ -53,17 +54,19 @@ export async function openNodeBundle(
 }
 
 async function readWhole(store: Store, fetch: Fetch, digest: Digest, signal: AbortSignal): Promise<Buffer> {
-  if ((await store.sizeOf(digest)) !== undefined) {
+  const isKept = (await store.sizeOf(digest)) !== undefined
+  if (isKept) {
     const kept = await collect(digest, async (take) => {
       for await (const piece of store.read(digest)) await take(piece)
     })
     if (digestOf(kept) === digest) return kept
-    // Damaged since it was stored: the desk has it whole, and the step that keeps it brings it anew.
-    await store.remove(digest)
   }
   const fetched = await collect(digest, (take, bytes) => fetch(digest, bytes, take, signal))
   const found = digestOf(fetched)
-  if (found === digest) return fetched
+  if (found === digest) {
+    if (isKept) await store.put(digest, fetched)
+    return fetched
+  }
   throw new MojaboxError({
     code: 'blob-corrupt',
     kind: 'bundle',

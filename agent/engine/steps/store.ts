@@ -5,18 +5,25 @@ import type { StepContext, StepHandler } from '../../contract/step.ts'
 
 export interface StoreParams {
   title: string
-  blobs: { digest: Digest; sizeBytes: number }[]
+  blobs: KeptBlob[]
+}
+
+interface KeptBlob {
+  digest: Digest
+  sizeBytes: number
 }
 
 const AT_ONCE = 4
+/** What is no larger is read each time: manifests, configuration. */
+const DOCUMENT_BYTES = 64 * 1024
 
 /** Blobs that the node keeps: manifests, configuration, packages. */
 export const store: StepHandler<StoreParams> = {
   describe: (params) => params.title,
 
   async isDone(context, params) {
-    const sizes = await Promise.all(params.blobs.map((blob) => context.store.sizeOf(blob.digest)))
-    return params.blobs.every((blob, index) => sizes[index] === blob.sizeBytes)
+    const kept = await Promise.all(params.blobs.map((blob) => isKept(context, blob)))
+    return kept.every(Boolean)
   },
 
   async apply(context, params) {
@@ -26,7 +33,7 @@ export const store: StepHandler<StoreParams> = {
     context.arrivals.onBytes = () => context.progress(context.arrivals.fetchedBytes - startBytes, totalBytes, 'bytes')
     const limit = pLimit(AT_ONCE)
     try {
-      await Promise.all(params.blobs.map((blob) => limit(() => context.arrivals.keep(blob.digest, blob.sizeBytes))))
+      await Promise.all(params.blobs.map((blob) => limit(() => keep(context, blob))))
     } finally {
       context.arrivals.onBytes = () => {}
     }
@@ -35,4 +42,16 @@ export const store: StepHandler<StoreParams> = {
   async undo(context: StepContext) {
     await rm(context.store.root, { recursive: true, force: true })
   },
+}
+
+/** Whether it is there, and still is what it was: a disk may have lost some of it. A large one is read when it is used. */
+async function isKept({ store }: StepContext, { digest, sizeBytes }: KeptBlob): Promise<boolean> {
+  if (sizeBytes <= DOCUMENT_BYTES) return store.isWhole(digest)
+  return (await store.sizeOf(digest)) === sizeBytes
+}
+
+async function keep(context: StepContext, blob: KeptBlob): Promise<void> {
+  const { store, arrivals } = context
+  if ((await store.sizeOf(blob.digest)) !== undefined && !(await isKept(context, blob))) await store.remove(blob.digest)
+  await arrivals.keep(blob.digest, blob.sizeBytes)
 }

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { openNodeBundle } from '../../../agent/store/node-bundle.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
@@ -58,11 +58,13 @@ describe('openNodeBundle', () => {
     expect(desk.asked).toEqual([])
   })
 
-  it.each(['', 'damaged!'])('does not stumble for ever over a blob damaged in the store (%j)', async (content) => {
+  it.each(['', 'damaged!'])('puts the right one in the place of a blob damaged in the store (%j)', async (content) => {
     const { store, desk, digest } = await setUp()
     await writeFile(store.blobPath(digest), content)
     const { manifest } = await openNodeBundle(store, desk.fetch, digest, signal)
     expect(manifest.digest).toBe(digest)
+    expect(await store.isWhole(digest)).toBe(true)
+    expect(await readdir(store.ingestFolder)).toEqual([])
   })
 
   it('refuses bytes with another digest, wherever they came from', async () => {

@@ -1,0 +1,40 @@
+import { writeFile } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
+import { store as step } from '../../../agent/engine/steps/store.ts'
+import { Arrivals } from '../../../agent/store/arrivals.ts'
+import { FakeDesk } from '../store/fake-desk.ts'
+import { temporaryStore } from '../store/temporary-store.ts'
+import { contextOf } from './step-context.ts'
+
+async function setUp() {
+  const store = await temporaryStore()
+  const desk = new FakeDesk()
+  const context = contextOf({ store, arrivals: new Arrivals(store, desk.fetch, new AbortController().signal) })
+  const contents = [Buffer.from('{"a":"document"}'), Buffer.alloc(200_000, 'package ')]
+  const blobs = contents.map((bytes) => ({ digest: desk.add(bytes), sizeBytes: bytes.length }))
+  const params = { title: 'files', blobs }
+  return { store, desk, context, params, digests: blobs.map(({ digest }) => digest) }
+}
+
+describe('the store', () => {
+  it('brings what is missing, once', async () => {
+    const { store, desk, context, params, digests } = await setUp()
+    expect(await step.isDone(context, params)).toBe(false)
+    await step.apply(context, params)
+    expect(await step.isDone(context, params)).toBe(true)
+    expect(await Promise.all(digests.map((digest) => store.isWhole(digest)))).toEqual([true, true])
+    await step.apply(context, params)
+    expect(desk.asked).toHaveLength(2)
+  })
+
+  it('brings a document anew that the disk has damaged', async () => {
+    const { store, desk, context, params, digests } = await setUp()
+    await step.apply(context, params)
+    const [document = 'sha256:'] = digests
+    await writeFile(store.blobPath(document), '{"a":"DOCUMENT"}')
+    expect(await step.isDone(context, params)).toBe(false)
+    await step.apply(context, params)
+    expect(await store.isWhole(document)).toBe(true)
+    expect(desk.asked.map(({ digest }) => digest)).toEqual([...digests, document])
+  })
+})
