@@ -2,11 +2,11 @@ import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { MojaboxError } from '../../bundles/format/error.ts'
+import { writeWhole } from '../../bundles/format/write-whole.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import type { RunCommand } from '../contract/step.ts'
 import { composeArgv, PROJECT } from '../runtimes/compose.ts'
 import { makeFolder } from '../store/make-folder.ts'
-import { writeWhole } from '../store/write-whole.ts'
 import { DEVELOPMENT_LABEL, developmentImage } from './override.ts'
 
 /** Where notes of checkouts in services' places lie, one a service. */
@@ -31,11 +31,11 @@ export function overridePath(service: string): string {
 
 export async function writeOverride(service: string, text: string): Promise<void> {
   await makeFolder(FOLDER, 0o700)
-  await writeWhole(overridePath(service), text, { mode: 0o600 })
+  await writeWhole(overridePath(service), (file) => file.writeFile(text), 0o600)
 }
 
 export async function writeMark(mark: Mark): Promise<void> {
-  await writeWhole(join(FOLDER, `${mark.service}.json`), JSON.stringify(mark), { mode: 0o600 })
+  await writeWhole(join(FOLDER, `${mark.service}.json`), (file) => file.writeFile(JSON.stringify(mark)), 0o600)
 }
 
 async function readMarks(): Promise<Mark[]> {

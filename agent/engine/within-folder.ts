@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { PARTIAL } from '../store/write-whole.ts'
+import { PARTIAL } from '../../bundles/format/write-whole.ts'
 
 /**
  * Files below a folder that others write to as well, as root without being led out of it: a name is looked up in a folder

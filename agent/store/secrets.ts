@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeWhole } from '../../bundles/format/write-whole.ts'
 import { NODE_PATHS } from '../contract/paths.ts'
 import { makeFolder } from './make-folder.ts'
-import { writeWhole } from './write-whole.ts'
 
 const PLACEHOLDER = /\{\{secret:([a-z0-9-]+)\}\}/g
 
@@ -23,7 +23,7 @@ export async function makeSecret(name: string, bytes: number): Promise<void> {
 export async function keepSecret(name: string, value: string): Promise<void> {
   await makeFolder(NODE_PATHS.secrets, 0o700)
   await chmod(NODE_PATHS.secrets, 0o700)
-  await writeWhole(secretPath(name), value, { mode: 0o600 })
+  await writeWhole(secretPath(name), (file) => file.writeFile(value), 0o600)
 }
 
 /** Undefined where there is none, or where others could have read it. */

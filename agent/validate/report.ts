@@ -1,10 +1,10 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import junitReportBuilder from 'junit-report-builder'
 import type { CheckResult } from '../contract/check.ts'
 import type { Report, ReportCase } from '../contract/report.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
 import { placeWithin } from '../engine/within-folder.ts'
+import { makeFolder } from '../store/make-folder.ts'
 import { passed } from './validate.ts'
 
 // Its types speak of a default inside; the module is the builder itself.
@@ -43,7 +43,7 @@ export function buildReport({ order, startedAt, endedAt, levels, checks }: Repor
  * the agent's: root follows no link in it.
  */
 export async function writeReport(report: Report, directory: string): Promise<{ jsonPath: string; junitPath: string }> {
-  await mkdir(directory, { recursive: true })
+  await makeFolder(directory)
   const [json, junit] = [`${report.run}.json`, `${report.run}.xml`]
   await placeWithin(directory, json, Buffer.from(`${JSON.stringify(report, null, 2)}\n`), 0o644)
   await placeWithin(directory, junit, Buffer.from(junitOf(report)), 0o644)

@@ -5,8 +5,9 @@ import { digestOfStream } from '../format/digest.ts'
 import { MojaboxError } from '../format/error.ts'
 import type { OpenBundle } from '../format/open.ts'
 import { MAX_PARTS, partNumbers, partPath, wholePath } from '../format/parts.ts'
+import { writeWhole } from '../format/write-whole.ts'
+import { diskFull } from './disk-full.ts'
 import { checkSpace, checkWritable } from './write.ts'
-import { writeWhole } from './write-whole.ts'
 
 export interface SplitOptions {
   bundle: OpenBundle
@@ -65,7 +66,7 @@ export async function splitBundle(options: SplitOptions): Promise<Part[]> {
         await file.writeFile(chunk)
         advance(chunk.length)
       }
-    })
+    }).catch((error) => Promise.reject(diskFull(error, path)))
   }
   return parts
 }

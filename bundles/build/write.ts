@@ -9,9 +9,9 @@ import { OCI_LAYOUT } from '../format/index-json.ts'
 import type { Digest } from '../format/manifest.ts'
 import { corruptBlob } from '../format/read-artifact.ts'
 import { END_BYTES, encodeHeader, entryBytes, paddingBytes } from '../format/tar-header.ts'
+import { writeWhole } from '../format/write-whole.ts'
 import { diskFull } from './disk-full.ts'
 import type { CarriedBlob } from './source.ts'
-import { writeWhole } from './write-whole.ts'
 
 export interface WriteOptions {
   path: string
@@ -42,7 +42,7 @@ export async function writeBundle(options: WriteOptions): Promise<void> {
     await writeEntry(file, 'index.json', indexJson)
     for (const blob of [...blobs].sort(inBundleOrder)) await writeBlob(file, blob, options)
     await file.writeFile(Buffer.alloc(END_BYTES))
-  })
+  }).catch((error) => Promise.reject(diskFull(error, path)))
 }
 
 function inBundleOrder(one: CarriedBlob, other: CarriedBlob): number {

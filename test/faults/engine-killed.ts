@@ -54,7 +54,7 @@ async function rowsOf(verb: FaultVerb): Promise<FaultRow[]> {
 async function killEngine(ground: Ground, verb: FaultVerb): Promise<Killed> {
   const asked = ground.rows.filter((row) => row.verb === verb && row.id.startsWith(GROUP))
   const points = asked.flatMap((row) => row.points ?? [])
-  const subject = verb === 'install' ? await ground.bare() : await ground.freshHub()
+  const subject = await ground.ownSubject(verb)
   const begun = async () => {
     const lines = (await subject.on('cat', NODE_PATHS.journal)).split('\n').filter(Boolean)
     return lines.map((line) => JSON.parse(line)).filter(({ phase }) => phase === 'before')

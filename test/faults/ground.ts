@@ -41,6 +41,11 @@ export class Ground {
     return verb === 'install' ? this.bare() : this.hub()
   }
 
+  /** The same, of a row's own. */
+  async ownSubject(verb: FaultVerb): Promise<Subject> {
+    return verb === 'install' ? this.bare() : this.freshHub()
+  }
+
   /** A host of its own for a row, with nothing on it. */
   async bare(options: HostOptions = {}): Promise<Subject> {
     const subject = await this.#host('bare', options)

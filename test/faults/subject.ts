@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Desk, RunOptions } from '../e2e/support/desk.ts'
-import { changedBy, errorOf, expectDone, expectRefused } from '../e2e/support/expectations.ts'
-import { all, type Ended, type MojaboxProcess, only } from '../e2e/support/mojabox-process.ts'
+import { changedBy, changesOf, errorOf, expectDone, expectRefused } from '../e2e/support/expectations.ts'
+import { type Ended, type MojaboxProcess, only } from '../e2e/support/mojabox-process.ts'
 import { type LabNode, nodeExec, removeNode } from '../lab/nodes.ts'
 import { run } from '../lab/process.ts'
 import { waitFor } from '../lab/wait.ts'
@@ -12,10 +12,6 @@ import type { Outcome } from './row.ts'
 
 /** Funds of the test DFSPs: there, and moved once. */
 const FUNDED = ['mojaboxpayer SETTLEMENT USD -10000', 'mojaboxpayee SETTLEMENT USD -10000']
-
-/** Steps that changed something. */
-const changesOf = ({ events }: Ended): string[] =>
-  all(events, 'step-done').flatMap(({ id, changed }) => (changed ? [id] : []))
 
 export const ENGINE = 'mojabox-engine.service'
 

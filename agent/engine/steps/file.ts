@@ -1,11 +1,23 @@
 import { createHash } from 'node:crypto'
-import { chmod, chown, lstat, readFile, readlink, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  type FileHandle,
+  lstat,
+  readFile,
+  readlink,
+  rm,
+  rmdir,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { MojaboxError } from '../../../bundles/format/error.ts'
+import { PARTIAL, writeWhole } from '../../../bundles/format/write-whole.ts'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
 import { makeFolder } from '../../store/make-folder.ts'
 import { fillSecrets } from '../../store/secrets.ts'
-import { PARTIAL, writeWhole } from '../../store/write-whole.ts'
 
 /** A file with that content, owner and mode. `{{secret:NAME}}` in the content is filled in on the node, when it is written. */
 export interface FileParams {
@@ -39,7 +51,12 @@ export const file: StepHandler<FileParams> = {
     // What a link at this path points to is not ours to write.
     if ((await lstat(params.path).catch(() => undefined))?.isSymbolicLink()) await rm(params.path)
     const { path, mode, uid, gid } = params
-    await writeWhole(path, await fillSecrets(params.content), { mode, owner: { uid, gid } })
+    const content = await fillSecrets(params.content)
+    const write = async (made: FileHandle) => {
+      await made.writeFile(content)
+      await made.chown(uid, gid)
+    }
+    await writeWhole(path, write, mode)
   },
 
   async undo(_context: StepContext, params, before) {

@@ -4,9 +4,9 @@ import { digestOf } from '../../../bundles/format/digest.ts'
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import type { Digest } from '../../../bundles/format/manifest.ts'
 import { SMALL_BLOB_BYTES } from '../../../bundles/format/read-artifact.ts'
+import { writeWhole } from '../../../bundles/format/write-whole.ts'
 import type { StepHandler } from '../../contract/step.ts'
 import { makeFolder } from '../../store/make-folder.ts'
-import { writeWhole } from '../../store/write-whole.ts'
 import { placeWithin, readWithin, removeWithin } from '../within-folder.ts'
 
 export interface FolderParams {
@@ -55,7 +55,7 @@ export const folder: StepHandler<FolderParams> = {
       await placeWithin(path, below, await bundle.readBlob(digest), 0o644)
     }
     if (wanted.length === 0) await rm(placedPath(path), { force: true })
-    else await writeWhole(placedPath(path), JSON.stringify(wanted), { mode: 0o644 })
+    else await writeWhole(placedPath(path), (list) => list.writeFile(JSON.stringify(wanted)), 0o644)
   },
 
   async undo({ order }, { path }) {

@@ -1,5 +1,6 @@
 import { lstat, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { PARTIAL } from '../../../bundles/format/write-whole.ts'
 import type { Json, StepHandler } from '../../contract/step.ts'
 import { makeFolder } from '../../store/make-folder.ts'
 import { missingFolders, notOurs, putBack } from './file.ts'
@@ -29,7 +30,7 @@ export const link: StepHandler<LinkParams> = {
 
   async apply(_context, params) {
     await makeFolder(dirname(params.path))
-    const made = `${params.path}.mojabox`
+    const made = `${params.path}${PARTIAL}`
     await rm(made, { force: true })
     await symlink(params.target, made)
     await rename(made, params.path)

@@ -47,6 +47,11 @@ export function errorOf(ended: Ended): ErrorFacts {
   return error
 }
 
+/** The steps that changed something. */
+export function changesOf({ events }: Ended): string[] {
+  return all(events, 'step-done').flatMap(({ id, changed }) => (changed ? [id] : []))
+}
+
 /** How many steps changed something. */
 export function changedBy(ended: Ended): number {
   return only(ended, 'run-finished').changed

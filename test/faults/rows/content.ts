@@ -178,11 +178,11 @@ const flippedAfterCheck = VERBS.map(
           await flipBit(path, atBytes)
           expect(last.code, `${what}: ${last.stderr}`).toBe(EXIT.bundle)
           expectRefused(last, EXIT.bundle)
-          // What came whole meanwhile is not asked for again.
-          await subject.on('find', NODE_PATHS.store, '-type', 'f', '-delete')
           expect(errorOf(last).code, what).toBe(CORRUPT.code)
           // Before the plan nothing is done; later steps leave what they did.
           if (wanted.kind === 'files') expect(await changes()).toEqual([])
+          // What came whole is not asked for again.
+          await subject.on('find', NODE_PATHS.store, '-type', 'f', '-delete')
         }
       })
       return subject.recovered(last as Ended, CORRUPT)

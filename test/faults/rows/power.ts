@@ -36,7 +36,7 @@ async function cutAtEach(
   points: readonly string[],
 ): Promise<{ points: string[]; outcome: Outcome }> {
   // A hub that rows share was upgraded before: its store has the later bundle's blobs already.
-  const subject = verb === 'install' ? await ground.bare() : await ground.freshHub()
+  const subject = await ground.ownSubject(verb)
   const { name } = subject.host
   await armPoints(
     name,

@@ -7,6 +7,7 @@ import type { Event } from '../../../agent/contract/events.ts'
 import type { BlobSource } from '../../../bundles/format/blob-source.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import { MojaboxError } from '../../../bundles/format/error.ts'
+import type { Digest } from '../../../bundles/format/manifest.ts'
 import { Seeding } from '../../../installer/delivery/seeding.ts'
 import { watchRun } from '../../../installer/delivery/session.ts'
 import { eventually } from '../service/fake-desk.ts'
@@ -110,12 +111,14 @@ describe('watchRun', () => {
     const bundle = new FakeBundle()
     const small = Buffer.from('a configuration')
     const large = Buffer.alloc(20 * CHUNK_BYTES, 'layer ')
-    const contents = [large, large, small]
-    bundle.sizeOf = async () => contents[sizes++ % 3]?.length
-    let sizes = 0
+    const contents = new Map(
+      [large, Buffer.alloc(large.length, 'other '), small].map((bytes) => [digestOf(bytes), bytes] as const),
+    )
     let reads = 0
-    bundle.pieces = async function* () {
-      yield contents[reads++ % 3] ?? small
+    bundle.sizeOf = async (digest: Digest) => contents.get(digest)?.length
+    bundle.read = (digest: Digest) => {
+      reads += 1
+      return Readable.from([contents.get(digest) ?? small], { objectMode: false })
     }
     const order: string[] = []
     node.play = async (attachment) => {
@@ -125,9 +128,9 @@ describe('watchRun', () => {
         order.push(`${id}`)
         await first.promise
       }
-      for (const id of [1, 2, 3]) attachment.channel.send({ type: 'get', id, digest: DIGEST, offset: 0 })
-      await eventually(() => order[0])
-      await delay(50)
+      for (const [at, digest] of [...contents.keys()].entries())
+        attachment.channel.send({ type: 'get', id: at + 1, digest, offset: 0 })
+      await eventually(() => (order.length > 0 && reads === 3 ? true : undefined))
       first.resolve()
       await eventually(() => (attachment.heard.filter(({ type }) => type === 'end').length === 3 ? true : undefined))
       attachment.finish(workOrder)
