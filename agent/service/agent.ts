@@ -1,5 +1,4 @@
-import { readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
@@ -9,7 +8,9 @@ import { NODE_PATHS } from '../contract/paths.ts'
 import type { NodeStatus } from '../contract/status.ts'
 import { AgentPage } from '../page/agent-page.ts'
 import { type MirrorContent, serveMirror } from '../store/mirror.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import { reenter } from './reentry.ts'
+import { serveStatus } from './status-socket.ts'
 import { runChild, runValidation } from './validation-process.ts'
 
 /** After a boot the services need a while: until then a failed validation would say nothing new. */
@@ -44,18 +45,21 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     (message) => process.stderr.write(`${message}\n`),
   )
   await page.keepOn(pagePort)
-  const status = async (): Promise<NodeStatus> => ({
-    ...(await observeApart(signal)),
-    agent: {
-      pid: process.pid,
-      startedAt,
-      residentBytes: process.memoryUsage.rss(),
-      mirror: mirror.address,
-      page: page.address,
-    },
-    nextValidationAt: now.nextValidationAt,
-  })
-  const close = await answerStatus(status)
+  // A look costs a child process, and any user of this machine may ask for one.
+  const status = oneAtATime(
+    async (): Promise<NodeStatus> => ({
+      ...(await observeApart(signal)),
+      agent: {
+        pid: process.pid,
+        startedAt,
+        residentBytes: process.memoryUsage.rss(),
+        mirror: mirror.address,
+        page: page.address,
+      },
+      nextValidationAt: now.nextValidationAt,
+    }),
+  )
+  const close = await serveStatus(status)
   const watching = page.watch.run(signal)
   try {
     await settled(status, signal)
@@ -124,25 +128,6 @@ async function observeApart(signal: AbortSignal): Promise<NodeStatus> {
   const { code, stdout, stderr } = await runChild(program, argv, signal)
   if (code !== 0) throw new Error(stderr.trim() || `exit code ${code}`)
   return JSON.parse(stdout)
-}
-
-async function answerStatus(status: () => Promise<NodeStatus>): Promise<() => Promise<void>> {
-  const server = createServer((request, response) => {
-    if (request.method !== 'GET' || request.url !== '/status') return void response.writeHead(404).end()
-    status().then(
-      (body) => response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(body)),
-      (error) => response.writeHead(500).end(String(error)),
-    )
-  })
-  await rm(NODE_PATHS.agentSocket, { force: true })
-  // Any user of this machine may ask how the hub is; nobody can tell the agent to do anything.
-  const open = { path: NODE_PATHS.agentSocket, readableAll: true, writableAll: true }
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(open, resolve))
-  return () =>
-    new Promise((resolve) => {
-      server.close(() => resolve())
-      server.closeAllConnections()
-    })
 }
 
 /** Waits for the services to be up, at most `SETTLE_LIMIT_MS`. */

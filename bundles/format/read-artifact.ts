@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { BlobSource } from './blob-source.ts'
+import { bytesText } from './bytes-text.ts'
 import { digestOf } from './digest.ts'
 import { MojaboxError } from './error.ts'
 import {
@@ -137,11 +138,24 @@ export async function artifactBlobs(artifact: Artifact, readJson: ReadJson): Pro
 }
 
 /**
+ * Manifests that are read for one bundle, each as often as artifacts name it: some MB where a bundle is large. A bundle
+ * that wants more read would keep a machine busy without end, however small it is.
+ */
+const MANIFESTS_BYTES = 256 * 1024 * 1024
+
+/**
  * Every blob that the bundle manifest reaches, itself left out, with the artifacts that share each; also the OCI forms
  * of images, which `artifactBlobs` leaves out as no node needs them.
+ * @throws MojaboxError `bundle-corrupt` when a manifest is none, or when more of them are named than any bundle needs
  */
-export async function reachableBlobs(manifest: BundleManifest, readJson: ReadJson): Promise<ReachableBlob[]> {
+export async function reachableBlobs(manifest: BundleManifest, readAny: ReadJson): Promise<ReachableBlob[]> {
   const all = new Map<Digest, ReachableBlob>()
+  let readBytes = 0
+  const readJson: ReadJson = async (descriptor) => {
+    readBytes += descriptor.size
+    if (readBytes > MANIFESTS_BYTES) throw tooManyManifests(manifest)
+    return await readAny(descriptor)
+  }
   for (const artifact of manifest.artifacts) {
     const own = await artifactBlobs(artifact, readJson)
     const { ociForm } = artifact
@@ -153,6 +167,14 @@ export async function reachableBlobs(manifest: BundleManifest, readJson: ReadJso
     }
   }
   return [...all.values()]
+}
+
+function tooManyManifests({ digest, artifacts }: BundleManifest): MojaboxError {
+  return corruptDocument(
+    `reading bundle ${digest}: its ${artifacts.length} artifacts name more manifests than any bundle needs`,
+    `more than ${bytesText(MANIFESTS_BYTES)}`,
+    'a bundle that mojabox built',
+  )
 }
 
 function uniqueOf(blobs: ReachableBlob[]): ReachableBlob[] {
@@ -185,9 +207,17 @@ export async function readSmallBlob(source: BlobSource, digest: Digest, maxBytes
   return bytes
 }
 
-/** `ReadJson` over any source of blobs. */
+/**
+ * `ReadJson` over any source of blobs.
+ * @throws MojaboxError those of `readSmallBlob`, `bundle-corrupt` when it is not as large as its descriptor says
+ */
 export function jsonReader(source: BlobSource): ReadJson {
-  return async (descriptor) => parseJson(await readSmallBlob(source, descriptor.digest))
+  return async ({ digest, size }) => {
+    const bytes = await readSmallBlob(source, digest)
+    if (bytes.length !== size)
+      throw corruptDocument(`reading ${digest}: its size differs`, `${bytes.length} bytes`, `${size} bytes`)
+    return parseJson(bytes)
+  }
 }
 
 /**

@@ -23,7 +23,7 @@ interface AlongRow extends FaultRow {
 }
 
 /** Bytes a second: slow enough for each fault to come while images travel. */
-const RATE: Record<FaultVerb, string> = { install: '8M', upgrade: '4M' }
+const RATE: Record<FaultVerb, string> = { install: '8M', upgrade: '2M' }
 
 /** The part of the transfer over which harms are spread: some of them take seconds, in which more comes. */
 const SPREAD = 0.8

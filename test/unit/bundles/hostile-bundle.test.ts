@@ -39,6 +39,27 @@ describe('a bundle that means no good', () => {
     expect(await faultOf(path)).toBeUndefined()
   })
 
+  it('with thousands of artifacts that name one large manifest is refused before a machine has read it for each', async () => {
+    const blobs = new ForgedBlobs()
+    const empty = blobs.put('{}', MEDIA_TYPES.empty)
+    const layers = Array.from({ length: 20_000 }, () => empty)
+    const large = blobs.put({ schemaVersion: 2, config: empty, layers }, MEDIA_TYPES.manifest)
+    const artifacts = Array.from({ length: 5_000 }, (_, at) => listed('files', `data-${at}`, large))
+    const path = written(bundleBytes(bundleManifest(artifacts), blobs.blobs))
+    expect(await faultOf(path)).toMatchObject({
+      code: 'bundle-corrupt',
+      message: expect.stringContaining('5000 artifacts name more manifests'),
+    })
+  })
+
+  it('that lists a manifest as smaller than it is, is refused', async () => {
+    const blobs = new ForgedBlobs()
+    const manifests = [{ ...blobs.manifest([]), size: 1 }]
+    const index = blobs.put({ schemaVersion: 2, manifests }, MEDIA_TYPES.index)
+    const path = written(bundleBytes(bundleManifest([listed('files', 'data', index)]), blobs.blobs))
+    expect(await faultOf(path)).toMatchObject({ code: 'bundle-corrupt', needed: '1 bytes' })
+  })
+
   it('with a manifest of 100 MB is refused before that is read', async () => {
     const folder = temporaryFolder()
     const path = join(folder, 'bundle.tar')

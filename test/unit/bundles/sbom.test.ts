@@ -162,7 +162,8 @@ describe('the SBOM of a bundle', () => {
     putImages()
     const bundle = await open((await build(temporaryFolder(), 'a.tar')).path)
     const { digest } = bundle.manifest
-    const listed = OciIndex.parse(await jsonReader(bundle)({ mediaType: '', digest, size: 0 }))
+    const size = bundle.extents.get(digest)?.sizeBytes ?? 0
+    const listed = OciIndex.parse(await jsonReader(bundle)({ mediaType: '', digest, size }))
     const kinds = listed.manifests.map(({ annotations }) => annotations?.['org.mojabox.kind'])
     expect(kinds).toEqual(['image', 'image', 'files'])
   })

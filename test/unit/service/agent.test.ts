@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { NODE_PATHS } from '../../../agent/contract/paths.ts'
@@ -115,6 +115,33 @@ describe('runAgent', () => {
     ]) {
       expect((await asked(path ?? '', method)).status).toBe(404)
     }
+  })
+
+  it('looks once at a time, however many ask, and never tells what was before the question', async () => {
+    const count = join(NODE_PATHS.root, 'count')
+    // Each look takes a while, says that it is not alone, and which one it is.
+    child.script = `[ "$2" = status ] || exit 0
+      mkdir ${count}.busy || { echo "two looks at once" >&2; exit 9; }
+      echo >> ${count}; at=$(wc -l < ${count}); sleep 0.2; rmdir ${count}.busy
+      echo '${status('starting').slice(0, -1)},"look":'$at'}'`
+    await start()
+    await vi.waitFor(() => stat(`${count}.busy`))
+    const running = (await readFile(count, 'utf8')).length
+    const answers = await Promise.all(Array.from({ length: 30 }, () => asked('/status')))
+    expect(answers.map(({ status: code }) => code)).toEqual(Array(30).fill(200))
+    const looks = answers.map(({ body }) => JSON.parse(body).look as number)
+    expect(Math.min(...looks)).toBeGreaterThan(running)
+    expect(new Set(looks).size).toBeLessThanOrEqual(2)
+  })
+
+  it('turns away whoever comes when many are there already', async () => {
+    await start()
+    const silent = Array.from({ length: 80 }, () => connect(NODE_PATHS.agentSocket).on('error', () => {}))
+    onTestFinished(() => {
+      for (const socket of silent) socket.destroy()
+    })
+    await vi.waitFor(() => expect(silent.filter((socket) => socket.closed).length).toBeGreaterThanOrEqual(16))
+    expect(silent.filter((socket) => !socket.closed).length).toBeLessThanOrEqual(64)
   })
 
   it('says that it cannot tell, and goes on, when the look at the hub fails', async () => {
