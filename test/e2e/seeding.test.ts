@@ -1,13 +1,13 @@
 /**
  * Three hosts, one desk: what all of them want leaves the desk once, and they pass it on to each other, to nobody else.
- * A host that dies in the middle, or that a firewall keeps from the others, is gone round.
+ * A host that dies in the middle, that a firewall keeps from the others, or whose line to them is thin, is gone round.
  */
 import { generateKeyPairSync } from 'node:crypto'
 import { request } from 'node:https'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeCertificate } from '../../agent/store/make-certificate.ts'
 import { type LabNode, nodeExec } from '../lab/nodes.ts'
-import { countReceived, dropNodes, receivedFrom } from '../lab/traffic.ts'
+import { countReceived, dropNodes, receivedFrom, thinToNodes } from '../lab/traffic.ts'
 import { Desk } from './support/desk.ts'
 import { EXIT, expectDone } from './support/expectations.ts'
 import { all, type Ended, type MojaboxProcess } from './support/mojabox-process.ts'
@@ -117,6 +117,29 @@ describe('three hosts that do not reach each other well', () => {
     // Whoever asked second for something: this one, or one of the others for what this one was getting.
     const notes = all(ended.events, 'note').map(({ message }) => message)
     expect(notes).toContainEqual(expect.stringMatching(/cannot be reached from here.*--no-seeding/))
+    await expectNothingLeft(hosts)
+  })
+})
+
+describe('three hosts of which one has a thin line to the others', () => {
+  let desk: Desk
+  let hosts: [LabNode, LabNode, LabNode]
+
+  beforeAll(async () => {
+    desk = await Desk.open()
+    hosts = await threeHosts(desk)
+  })
+  afterAll(() => desk?.close())
+
+  test('go round it: it holds nobody up, and the two others pass on to each other', async () => {
+    const [one, two, three] = hosts
+    // Over that line the images would take an hour and a half.
+    await thinToNodes(one.pid, '64kb/s')
+    for (const { pid } of [two, three]) await countReceived(pid)
+    const install = desk.start(['install', ...desk.flags(hosts)])
+    await expectAllPassed(await install.ended)
+    const received = await Promise.all([two, three].map(({ pid }) => receivedFrom(pid)))
+    expect(received.reduce((sum, { nodesBytes }) => sum + nodesBytes, 0)).toBeGreaterThan(50e6)
     await expectNothingLeft(hosts)
   })
 })

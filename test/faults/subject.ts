@@ -111,12 +111,15 @@ export class Subject {
     this.whole = true
   }
 
-  /** Takes the host away, and the desk's memory of its key: another host will have its address. */
   async remove(): Promise<void> {
     await removeNode(this.host.name)
-    await run(['ssh-keygen', '-R', this.host.ip, '-f', join(this.desk.folder, '.mojabox', 'known_hosts')], {
-      allowFailure: true,
-    })
+    await this.forgetKeyAt(this.host.ip)
+  }
+
+  /** The desk forgets whose key it saw there: another host will have that address. */
+  async forgetKeyAt(ip: string): Promise<void> {
+    const knownHosts = join(this.desk.folder, '.mojabox', 'known_hosts')
+    await run(['ssh-keygen', '-R', ip, '-f', knownHosts], { allowFailure: true })
   }
 
   #endedAs(ended: Ended, expected: Expected): string {

@@ -30,6 +30,16 @@ export async function dropNodes(pid: number): Promise<void> {
     await inNetwork(pid, '-I', 'INPUT', ...rule)
 }
 
+/** From now on no more than that gets from the node to other nodes, in words of `iptables` such as `64kb/s`; the rest is lost. */
+export async function thinToNodes(pid: number, rate: string): Promise<void> {
+  const above = ['-m', 'hashlimit', '--hashlimit-above', rate, '--hashlimit-name', 'thin']
+  for (const rule of [
+    ['-d', labNetwork.subnet, ...above, '-j', 'DROP'],
+    ['-d', labNetwork.gateway, '-j', 'ACCEPT'],
+  ])
+    await inNetwork(pid, '-I', 'OUTPUT', ...rule)
+}
+
 const FROM_HERE = ['-s', labNetwork.gateway, '-m', 'comment', '--comment', 'from here']
 const FROM_NETWORK = ['-s', labNetwork.subnet, '-m', 'comment', '--comment', 'from the network']
 

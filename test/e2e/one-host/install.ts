@@ -5,6 +5,7 @@ import { NodeStatus } from '../../../agent/contract/status.ts'
 import { egressPackets } from '../../lab/egress.ts'
 import { nodeExec, rebootNode } from '../../lab/nodes.ts'
 import { diffSnapshots, snapshotHost } from '../../lab/snapshot.ts'
+import { countReceived, receivedFrom } from '../../lab/traffic.ts'
 import { waitFor } from '../../lab/wait.ts'
 import { changedBy, expectDone } from '../support/expectations.ts'
 import { balancesOn, containersOn, filesOf } from '../support/hub.ts'
@@ -62,11 +63,13 @@ export function install(life: OneHost): void {
     )
   })
 
-  test('the same install again changes nothing', async () => {
-    const { name } = life.host
+  test('the same install again changes nothing, and sends next to nothing', async () => {
+    const { name, pid } = life.host
     const before = [await containersOn(name), await filesOf(name)]
+    await countReceived(pid)
     const ended = await life.desk.run(['install', ...life.flags])
     expectDone(ended)
+    expect((await receivedFrom(pid)).hereBytes).toBeLessThan(64 * 1024)
     expect(changedBy(ended)).toBe(0)
     expect(only(ended, 'report').report.passed).toBe(true)
     expect([await containersOn(name), await filesOf(name)]).toEqual(before)

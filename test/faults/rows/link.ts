@@ -131,6 +131,7 @@ const gone = VERBS.flatMap((verb): FaultRow[] => [
         return await subject.recovered(ended, { exit: EXIT.host, code: 'host-unreachable' })
       } finally {
         await move(other, ip)
+        await subject.forgetKeyAt(other)
         subject.host = { ...subject.host, ip }
       }
     },
