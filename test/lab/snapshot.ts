@@ -111,7 +111,7 @@ const aspects: readonly Aspect[] = [
     // Those of a login, and those that take the snapshot.
     ignore: new RegExp(
       `^\\(|^(runc|sshd|sshd-.*|sftp-server|sudo|systemd-(hostnam|timedat|locale|user|execut).*|bash|sh|ps|sort|awk|mawk|` +
-        'sed|tr|find|xargs|sha256sum|systemctl|apt-mark|dpkg-query|getent|nft|ip|ip6?tables-save|sysctl|findmnt|docker)(:|$)',
+        'sed|tr|grep|find|xargs|sha256sum|systemctl|apt-mark|dpkg-query|getent|nft|ip|ip6?tables-save|sysctl|findmnt|docker)(:|$)',
     ),
   },
   {

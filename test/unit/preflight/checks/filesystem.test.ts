@@ -31,6 +31,11 @@ describe('filesystem', () => {
     expect(filesystem.run({ ...healthyHost(), disks }, ordinaryNeeds()).found).toContain('read-only')
   })
 
+  it('looks at mojabox’s own folder even where nothing has to be stored: the journal is written there', () => {
+    const facts = { ...healthyHost(), disks: [disk('/var/lib/mojabox', { readOnly: true })] }
+    expect(filesystem.run(facts, { ...ordinaryNeeds(), disk: [] }).status).toBe('fail')
+  })
+
   it('looks where an existing Docker keeps its images', () => {
     const facts = healthyHost()
     if (facts.docker) facts.docker.rootDir = '/data/docker'
