@@ -4,6 +4,11 @@ import { waitFor } from '../lab/wait.ts'
 const WITNESS = 'faultwitness'
 const FUNDS = 500
 
+/** Funds of the test DFSPs: there, and moved once. */
+export const FUNDED = ['mojaboxpayer SETTLEMENT USD -10000', 'mojaboxpayee SETTLEMENT USD -10000']
+/** Longer than a validation takes. */
+const REST_LIMIT_MS = 30_000
+
 /** What a ledger held before a fault, a line each: participants with when each was made, and their balances. */
 export type LedgerContent = readonly string[]
 
@@ -40,7 +45,22 @@ export async function fillLedger(node: string): Promise<LedgerContent> {
   return ledgerContent(node)
 }
 
+/**
+ * What the ledger has when no money is on its way in it: a validation of the agent's, which may come at any time, moves
+ * some and puts it back. What it has for all that when that takes too long.
+ */
 export async function ledgerContent(node: string): Promise<LedgerContent> {
+  let content: LedgerContent = []
+  const rests = async () => {
+    content = await contentNow(node)
+    const total = content.reduce((sum, line) => sum + Number(/ USD (-?[\d.]+)$/.exec(line)?.[1] ?? 0), 0)
+    return total === 0 && FUNDED.every((line) => content.includes(line))
+  }
+  await waitFor('the ledger to rest', rests, { timeoutMs: REST_LIMIT_MS }).catch(() => {})
+  return content
+}
+
+async function contentNow(node: string): Promise<LedgerContent> {
   const participants = (await participantsOn(node)).map(({ name, created }) => `${name} made ${created}`)
   return [...participants, ...(await balancesOn(node))].sort()
 }

@@ -6,12 +6,9 @@ import { type Ended, type MojaboxProcess, only } from '../e2e/support/mojabox-pr
 import { type LabNode, nodeExec, removeNode } from '../lab/nodes.ts'
 import { run } from '../lab/process.ts'
 import { waitFor } from '../lab/wait.ts'
-import { type LedgerContent, ledgerContent } from './ledger.ts'
+import { FUNDED, type LedgerContent, ledgerContent } from './ledger.ts'
 import { leftBehind } from './left-behind.ts'
 import type { Outcome } from './row.ts'
-
-/** Funds of the test DFSPs: there, and moved once. */
-const FUNDED = ['mojaboxpayer SETTLEMENT USD -10000', 'mojaboxpayee SETTLEMENT USD -10000']
 
 export const ENGINE = 'mojabox-engine.service'
 
