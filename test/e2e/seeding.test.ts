@@ -139,7 +139,8 @@ describe('three hosts of which one has a thin line to the others', () => {
     const install = desk.start(['install', ...desk.flags(hosts)])
     await expectAllPassed(await install.ended)
     const received = await Promise.all([two, three].map(({ pid }) => receivedFrom(pid)))
-    expect(received.reduce((sum, { nodesBytes }) => sum + nodesBytes, 0)).toBeGreaterThan(50e6)
+    // More than could have come over the thin line meanwhile.
+    expect(received.reduce((sum, { nodesBytes }) => sum + nodesBytes, 0)).toBeGreaterThan(15e6)
     await expectNothingLeft(hosts)
   })
 })
