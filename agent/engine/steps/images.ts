@@ -58,7 +58,7 @@ export const images: StepHandler<ImagesParams> = {
     const limit = pLimit(PULLS_AT_ONCE)
     const signal = AbortSignal.any([context.signal, content.failed])
     try {
-      await Promise.all(wanted.map((image) => limit(() => deliver(image, mirror.address, signal))))
+      await Promise.all(largestFirst(wanted).map((image) => limit(() => deliver(image, mirror.address, signal))))
     } catch (error) {
       // Why a blob did not come says more than that the daemon's pull was cut.
       throw content.failed.aborted ? content.failed.reason : error
@@ -106,6 +106,12 @@ export const images: StepHandler<ImagesParams> = {
       )
     }
   },
+}
+
+/** So that little is left to unpack when the last byte has come: Docker asks for layers in the order of the pulls. */
+function largestFirst(wanted: readonly CarriedImage[]): CarriedImage[] {
+  const bytesOf = ({ blobs }: CarriedImage) => blobs.reduce((sum, { size }) => sum + size, 0)
+  return wanted.toSorted((left, right) => bytesOf(right) - bytesOf(left))
 }
 
 async function missing(context: StepContext, params: ImagesParams): Promise<CarriedImage[]> {

@@ -11,10 +11,16 @@ export function stagesOf({ events, seconds }: InstallRun): string {
     last('checked', ({ type }) => type === 'check'),
     first('first step', ({ type }) => type === 'step-started'),
     first('images', (event) => event.type === 'step-started' && event.id === 'images'),
+    first('half of their bytes', (event) => hasCome(event, 0.5)),
+    first('nearly all', (event) => hasCome(event, 0.99)),
     first('images done', (event) => event.type === 'step-done' && event.id === 'images'),
     last('last step', ({ type }) => type === 'step-done'),
     last('validated', ({ type }) => type === 'report'),
   ]
   const texts = stages.flatMap(({ what, event }) => (event ? [`${what} ${event.afterSeconds.toFixed(2)}`] : []))
   return [...texts, `end ${seconds.toFixed(2)}`].join(', ')
+}
+
+function hasCome(event: TimedEvent, part: number): boolean {
+  return event.type === 'step-progress' && event.id === 'images' && event.done >= part * event.total
 }
