@@ -19,6 +19,8 @@ export interface CarriedImage {
   manifest: OciManifest
   /** Configuration and layers. */
   blobs: Descriptor[]
+  /** Of its layers together, as the bundle says. */
+  unpackedBytes: number
 }
 
 const INDEXES: string[] = [MEDIA_TYPES.index, MEDIA_TYPES.dockerList]
@@ -55,7 +57,8 @@ async function carriedImage(
   }
   const manifest = await manifestFrom(bundle.readBlob, chosen.digest)
   const ids = [...new Set([manifest.config.digest, ...manifests.map((entry) => entry.digest)])]
-  return { name, ids, manifests, manifest, blobs: [manifest.config, ...manifest.layers] }
+  const blobs = [manifest.config, ...manifest.layers]
+  return { name, ids, manifests, manifest, blobs, unpackedBytes: artifact.unpackedBytes }
 }
 
 /** How long answers that were sent may take to be accounted for. */
