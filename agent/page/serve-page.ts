@@ -49,7 +49,13 @@ const TYPES: Record<string, string> = {
  * @throws what listening throws: EADDRINUSE when the port is taken
  */
 export async function servePage(content: PageContent, port: number): Promise<Page> {
-  const server = createServer({ maxHeaderSize: 8 * 1024, requestTimeout: 10_000, headersTimeout: 5_000 })
+  const server = createServer({
+    maxHeaderSize: 8 * 1024,
+    requestTimeout: 10_000,
+    headersTimeout: 5_000,
+    // Node looks every 30 s otherwise: so long could who says nothing keep others away.
+    connectionsCheckingInterval: 5_000,
+  })
   server.on('request', (request, response) => {
     answer(content, request, response).catch(() => {
       if (response.headersSent) response.destroy()

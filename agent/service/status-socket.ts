@@ -14,7 +14,12 @@ const ASK_LIMIT_MS = 5_000
  * @returns takes the socket away
  */
 export async function serveStatus(look: () => Promise<NodeStatus>): Promise<() => Promise<void>> {
-  const server = createServer({ headersTimeout: ASK_LIMIT_MS, requestTimeout: ASK_LIMIT_MS }, (request, response) => {
+  const limits = {
+    headersTimeout: ASK_LIMIT_MS,
+    requestTimeout: ASK_LIMIT_MS,
+    connectionsCheckingInterval: ASK_LIMIT_MS,
+  }
+  const server = createServer(limits, (request, response) => {
     if (request.method !== 'GET' || request.url !== '/status') return void response.writeHead(404).end()
     look().then(
       (status) => response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(status)),

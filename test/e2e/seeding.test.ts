@@ -16,10 +16,22 @@ const ENGINE = 'mojabox-engine.service'
 /** Of what one host takes: what the desk may send to all. */
 const SHARE = 1.15
 
-async function threeHosts(desk: Desk): Promise<[LabNode, LabNode, LabNode]> {
-  const [one, two, three] = await Promise.all(['one', 'two', 'three'].map((name) => desk.host(name)))
-  if (!one || !two || !three) throw new Error('three hosts')
-  return [one, two, three]
+interface Site {
+  desk: Desk
+  hosts: [LabNode, LabNode, LabNode]
+}
+
+/** A desk and three bare hosts, there when the tests of a `describe` begin, and gone after them. */
+function siteOfThree(): Site {
+  const site = {} as Site
+  beforeAll(async () => {
+    site.desk = await Desk.open()
+    const [one, two, three] = await Promise.all(['one', 'two', 'three'].map((name) => site.desk.host(name)))
+    if (!one || !two || !three) throw new Error('three hosts')
+    site.hosts = [one, two, three]
+  })
+  afterAll(() => site.desk?.close())
+  return site
 }
 
 /** Images are on their way to a host. */
@@ -48,18 +60,15 @@ async function expectNothingLeft(hosts: LabNode[]): Promise<void> {
 }
 
 describe('three hosts that reach each other', () => {
-  let desk: Desk
-  let hosts: LabNode[]
+  const site = siteOfThree()
   let running: MojaboxProcess
 
   beforeAll(async () => {
-    desk = await Desk.open()
-    hosts = await threeHosts(desk)
-    for (const { pid } of hosts) await countReceived(pid)
+    for (const { pid } of site.hosts) await countReceived(pid)
   })
-  afterAll(() => desk?.close())
 
   test('hand on nothing to who is none of them', async () => {
+    const { desk, hosts } = site
     running = desk.start(['install', ...desk.flags(hosts)])
     await Promise.all(hosts.map((host) => travelling(running, host)))
     for (const host of hosts) {
@@ -70,6 +79,7 @@ describe('three hosts that reach each other', () => {
   })
 
   test('take from the desk, all together, little more than one of them would', async () => {
+    const { hosts } = site
     await expectAllPassed(await running.ended)
     const received = await Promise.all(hosts.map(({ pid }) => receivedFrom(pid)))
     const sentBytes = received.reduce((sum, { hereBytes }) => sum + hereBytes, 0)
@@ -79,6 +89,7 @@ describe('three hosts that reach each other', () => {
   })
 
   test('close their ports, and keep nothing for others, when it is over', async () => {
+    const { hosts } = site
     await expectNothingLeft(hosts)
   })
 
@@ -89,16 +100,10 @@ describe('three hosts that reach each other', () => {
 })
 
 describe('three hosts that do not reach each other well', () => {
-  let desk: Desk
-  let hosts: [LabNode, LabNode, LabNode]
-
-  beforeAll(async () => {
-    desk = await Desk.open()
-    hosts = await threeHosts(desk)
-  })
-  afterAll(() => desk?.close())
+  const site = siteOfThree()
 
   test('open no port with --no-seeding', async () => {
+    const { desk, hosts } = site
     const install = desk.start(['install', '--no-seeding', ...desk.flags(hosts)])
     await install.saw('step-progress', ({ id, done }) => id === 'store' && done > 1_000_000)
     for (const host of hosts) expect(await openPorts(host)).toEqual([])
@@ -107,6 +112,7 @@ describe('three hosts that do not reach each other well', () => {
   })
 
   test('go round one that dies in the middle and one behind a firewall', async () => {
+    const { desk, hosts } = site
     const [one, two, three] = hosts
     await dropNodes(three.pid)
     const install = desk.start(['install', ...desk.flags(hosts)])
@@ -122,16 +128,10 @@ describe('three hosts that do not reach each other well', () => {
 })
 
 describe('three hosts of which one has a thin line to the others', () => {
-  let desk: Desk
-  let hosts: [LabNode, LabNode, LabNode]
-
-  beforeAll(async () => {
-    desk = await Desk.open()
-    hosts = await threeHosts(desk)
-  })
-  afterAll(() => desk?.close())
+  const site = siteOfThree()
 
   test('go round it: it holds nobody up, and the two others pass on to each other', async () => {
+    const { desk, hosts } = site
     const [one, two, three] = hosts
     // Over that line the images would take an hour and a half.
     await thinToNodes(one.pid, '64kb/s')

@@ -134,7 +134,7 @@ describe('runAgent', () => {
     expect(new Set(looks).size).toBeLessThanOrEqual(2)
   })
 
-  it('turns away whoever comes when many are there already', async () => {
+  it('turns away whoever comes when many are there already, and those who say nothing after a while', async () => {
     await start()
     const silent = Array.from({ length: 80 }, () => connect(NODE_PATHS.agentSocket).on('error', () => {}))
     onTestFinished(() => {
@@ -142,7 +142,8 @@ describe('runAgent', () => {
     })
     await vi.waitFor(() => expect(silent.filter((socket) => socket.closed).length).toBeGreaterThanOrEqual(16))
     expect(silent.filter((socket) => !socket.closed).length).toBeLessThanOrEqual(64)
-  })
+    await vi.waitFor(async () => expect((await asked('/status')).status).toBe(200), { timeout: 15_000, interval: 500 })
+  }, 20_000)
 
   it('says that it cannot tell, and goes on, when the look at the hub fails', async () => {
     child.script = 'echo "no docker" >&2; exit 3'
