@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { Agent, request } from 'undici'
 import { MojaboxError } from '../../bundles/format/error.ts'
 
@@ -17,9 +18,15 @@ export function familiarName(reference: string): string {
   return reference.replace(/^docker\.io\//, '').replace(/^library\//, '')
 }
 
-async function call(method: 'GET' | 'POST' | 'DELETE', path: string, signal?: AbortSignal): Promise<string> {
+async function call(
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  signal?: AbortSignal,
+  body?: Readable,
+): Promise<string> {
   try {
-    const response = await request(`http://docker${path}`, { method, dispatcher, ...(signal && { signal }) })
+    const sent = body && { body, headers: { 'content-type': 'application/x-tar' } }
+    const response = await request(`http://docker${path}`, { method, dispatcher, ...(signal && { signal }), ...sent })
     const text = await response.body.text()
     if (response.statusCode < 400) return text
     throw dockerError(`${method} ${path}`, `${response.statusCode} ${messageIn(text)}`)
@@ -33,6 +40,11 @@ async function call(method: 'GET' | 'POST' | 'DELETE', path: string, signal?: Ab
 export async function listImages(signal?: AbortSignal): Promise<DockerImage[]> {
   const images: { Id: string; RepoTags: string[] | null }[] = JSON.parse(await call('GET', '/images/json', signal))
   return images.map((image) => ({ id: image.Id, tags: image.RepoTags ?? [] }))
+}
+
+/** The ID of the image of that full name among these; undefined where there is none. */
+export function imageIdIn(images: readonly DockerImage[], name: string): string | undefined {
+  return images.find(({ tags }) => tags.includes(familiarName(name)))?.id
 }
 
 /** The diff IDs of an image's layers, from the lowest on; none when the image has gone meanwhile. */
@@ -54,10 +66,19 @@ export async function readsZstd(signal?: AbortSignal): Promise<boolean> {
 /** Pulls `repository:tag`; the daemon retries a cut body by itself. @throws MojaboxError `docker-failed` */
 export async function pullImage(repository: string, tag: string, signal: AbortSignal): Promise<void> {
   const query = new URLSearchParams({ fromImage: repository, tag })
-  const lines = (await call('POST', `/images/create?${query}`, signal)).trim().split('\n')
-  for (const line of lines) {
+  refuseError(await call('POST', `/images/create?${query}`, signal), `pulling ${repository}:${tag}`)
+}
+
+/** Gives the daemon an archive of images, as `docker load` does. @throws MojaboxError `docker-failed` */
+export async function loadImages(archive: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
+  refuseError(await call('POST', '/images/load?quiet=1', signal, Readable.from(archive)), 'loading an archive')
+}
+
+/** The daemon tells an error that comes late in a line of its answer. */
+function refuseError(answer: string, what: string): void {
+  for (const line of answer.split('\n').filter((text) => text.trim() !== '')) {
     const { error } = JSON.parse(line) as { error?: string }
-    if (error) throw dockerError(`pulling ${repository}:${tag}`, error)
+    if (error) throw dockerError(what, error)
   }
 }
 

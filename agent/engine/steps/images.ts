@@ -5,10 +5,9 @@ import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
 import { collectDocker } from '../../facts/docker.ts'
 import { containersOf, dockerIsThere } from '../../runtimes/compose.ts'
 import {
-  type DockerImage,
   familiarName,
+  imageIdIn,
   listImages,
-  pullImage,
   readsZstd,
   removeImage,
   splitReference,
@@ -18,6 +17,7 @@ import { heldLayers } from '../../runtimes/held-layers.ts'
 import { type CarriedImage, carriedImages, imageContent } from '../../store/image-content.ts'
 import { type LayerForms, layerForms, wantsWhole } from '../../store/layer-forms.ts'
 import { serveMirror } from '../../store/mirror.ts'
+import { deliverImage } from '../deliver-image.ts'
 
 export interface ImagesParams {
   /** Full references, as the bundle and the Compose file name them. */
@@ -41,7 +41,7 @@ export const images: StepHandler<ImagesParams> = {
 
   async before(context, params): Promise<Json> {
     const there = await listImages(context.signal)
-    return Object.fromEntries(params.names.map((name) => [name, idOf(there, name) ?? null]))
+    return Object.fromEntries(params.names.map((name) => [name, imageIdIn(there, name) ?? null]))
   },
 
   async apply(context, params) {
@@ -64,7 +64,7 @@ export const images: StepHandler<ImagesParams> = {
       const pulls = longestFirst(wanted).map((image, at) =>
         limit(async () => {
           if (at < PULLS_AT_ONCE) await delay(at * STAGGER_MS, undefined, { signal })
-          await deliver(image, mirror.address, signal)
+          await deliverImage(image, { mirror: mirror.address, content, run: context.run, signal })
         }),
       )
       await Promise.all(pulls)
@@ -88,7 +88,9 @@ export const images: StepHandler<ImagesParams> = {
     if (!(await dockerIsThere(context.run))) return []
     const earlier = before as Record<string, string | null>
     const there = await listImages(context.signal)
-    const ids = params.names.map((name) => idOf(there, name)).filter((id, at) => id !== earlier[params.names[at] ?? ''])
+    const ids = params.names
+      .map((name) => imageIdIn(there, name))
+      .filter((id, at) => id !== earlier[params.names[at] ?? ''])
     return containersOf(
       context.run,
       ids.filter((id) => id !== undefined),
@@ -102,7 +104,7 @@ export const images: StepHandler<ImagesParams> = {
     const there = await listImages(context.signal)
     for (const name of params.names) {
       const { repository, tag } = splitReference(name)
-      const id = idOf(there, name)
+      const id = imageIdIn(there, name)
       const previous = earlier[name]
       if (!id || id === previous) continue
       const gaveBack = previous !== undefined && previous !== null && there.some((image) => image.id === previous)
@@ -125,11 +127,7 @@ function longestFirst(wanted: readonly CarriedImage[]): CarriedImage[] {
 async function missing(context: StepContext, params: ImagesParams): Promise<CarriedImage[]> {
   const carried = await carriedImages(context, params.names, params.architecture)
   const there = await listImages(context.signal)
-  return carried.filter((image) => !image.ids.some((id) => id === idOf(there, image.name)))
-}
-
-function idOf(there: DockerImage[], name: string): string | undefined {
-  return there.find((image) => image.tags.includes(familiarName(name)))?.id
+  return carried.filter((image) => !image.ids.some((id) => id === imageIdIn(there, image.name)))
 }
 
 /** A run that was killed between a pull and its tag left the mirror's name behind; the port was another one. */
@@ -155,13 +153,4 @@ async function formsFor(context: StepContext, wanted: CarriedImage[]): Promise<L
   const held = await heldLayers(docker, signal)
   const about = { docker, held, readsZstd: await readsZstd(signal), wantsWhole: wantsWhole(order) }
   return layerForms(bundle, wanted, about)
-}
-
-/** Pulled under the mirror's name, given its own, and the mirror's taken away again. */
-async function deliver(image: CarriedImage, mirror: string, signal: AbortSignal): Promise<void> {
-  const { repository, tag } = splitReference(image.name)
-  const mirrored = `${mirror}/${repository}`
-  await pullImage(mirrored, tag, signal)
-  await tagImage(`${mirrored}:${tag}`, repository, tag)
-  await removeImage(`${mirrored}:${tag}`, true)
 }

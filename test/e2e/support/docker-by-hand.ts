@@ -22,11 +22,26 @@ export async function installDockerByHand(node: string, folder: string): Promise
   await nodeExec(node, ['env', 'DEBIAN_FRONTEND=noninteractive', 'sh', '-euc', install])
 }
 
+/** Makes a node's Docker keep its images in containerd's content store, as later versions of Docker do by themselves. */
+export async function useContainerdStore(node: string): Promise<void> {
+  const settings = JSON.stringify({ features: { 'containerd-snapshotter': true } })
+  const script = 'printf %s "$1" > /etc/docker/daemon.json && systemctl restart docker'
+  await nodeExec(node, ['sh', '-euc', `mkdir -p /etc/docker && ${script}`, 'sh', settings])
+}
+
+/** Loads an image of the hub's from a tar that `docker save` made, as `own/spare:1`. */
+export async function loadSavedImage(node: string): Promise<void> {
+  await run(['sh', '-c', LOAD, 'sh', `mojabox-lab-${node}`])
+  await nodeExec(node, ['sh', '-euc', RENAME])
+}
+
 const LOAD = 'docker save mojabox-lab/redis:8.0 | docker exec --interactive "$1" docker load'
 
-const OWN_IMAGES = `
+const RENAME = `
   docker tag mojabox-lab/redis:8.0 own/spare:1
-  docker image rm mojabox-lab/redis:8.0
+  docker image rm mojabox-lab/redis:8.0`
+
+const OWN_IMAGES = `
   docker create --name own-source own/spare:1
   docker export own-source | docker import --change 'CMD ["redis-server"]' - own/cache:1
   docker rm own-source
@@ -37,7 +52,7 @@ const OWN_IMAGES = `
  * one that the hub will bring but has another name, and another image under a name that the hub's own has as well.
  */
 export async function runOwnContainer(node: string): Promise<void> {
-  await run(['sh', '-c', LOAD, 'sh', `mojabox-lab-${node}`])
+  await loadSavedImage(node)
   await nodeExec(node, ['sh', '-euc', OWN_IMAGES])
   await startOwnContainer(node, 'own/cache:1')
 }

@@ -119,6 +119,14 @@ describe('images', () => {
     expect(await imageId(names[0] ?? '')).toBeUndefined()
   })
 
+  it('are whole where a person has loaded their layers from a saved tar', async () => {
+    const { tiny, names, params, contextWith } = await setUp()
+    await load(tiny.archive(names[0] ?? ''))
+    await images.apply(contextWith(), params)
+    expect(await images.isDone(contextWith(), params)).toBe(true)
+    expect(await mirrorNames(names)).toEqual([])
+  })
+
   it('say at once what the desk lacks, in place of Docker’s "unexpected EOF" a minute later', async () => {
     const { params, contextWith, tiny } = await setUp()
     const layer = [...tiny.blobs].find(([, bytes]) => bytes.length > 3_500_000)?.[0]

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRunCommand } from '../../../agent/runtimes/command.ts'
-import { familiarName, listImages } from '../../../agent/runtimes/docker.ts'
+import { familiarName, imageIdIn, listImages } from '../../../agent/runtimes/docker.ts'
 
 const run = createRunCommand()
 
 /** The ID of the image of that name in this machine's Docker; undefined when there is none. */
 export async function imageId(name: string): Promise<string | undefined> {
-  return (await listImages()).find(({ tags }) => tags.includes(familiarName(name)))?.id
+  return imageIdIn(await listImages(), name)
 }
 
 /** Whether this machine's Docker has an image, with or without a name. */
