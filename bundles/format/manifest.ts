@@ -8,7 +8,7 @@ export const MEDIA_TYPES = {
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
   empty: 'application/vnd.oci.empty.v1+json',
   blob: 'application/octet-stream',
-  gzip: 'application/gzip',
+  zstdTar: 'application/vnd.oci.image.layer.v1.tar+zstd',
   debianPackage: 'application/vnd.debian.binary-package',
   /** How a layer is made of an older one (`layer-patch.ts`). */
   layerPatch: 'application/vnd.mojabox.layer-patch.v1',
@@ -45,7 +45,7 @@ export const ANNOTATIONS = {
   ociSize: 'org.mojabox.oci-size',
   /** On a `packages` manifest: the names to install, separated by spaces; the rest are what they depend on. */
   install: 'org.mojabox.install',
-  /** On an executable's layer (gzip): digest and size of what `gunzip` gives. */
+  /** On a layer that zstd compressed: digest and size of the tar in it; on an executable's, of its one file. */
   uncompressedDigest: 'org.mojabox.uncompressed-digest',
   uncompressedBytes: 'org.mojabox.uncompressed-bytes',
   /** On a layer's patch: the digest of the layer's blob; diff ID and size of the older layer's tar, and of the layer's. */

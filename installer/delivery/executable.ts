@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { isSea } from 'node:sea'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { pipeline, Readable } from 'node:stream'
+import { pipeline as pipe } from 'node:stream/promises'
+import { createZstdDecompress } from 'node:zlib'
 import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import type { BlobSource } from '../../bundles/format/blob-source.ts'
 import { isDigest } from '../../bundles/format/digest.ts'
@@ -11,19 +12,19 @@ import { MojaboxError } from '../../bundles/format/error.ts'
 import { ANNOTATIONS, type BundleManifest } from '../../bundles/format/manifest.ts'
 import { readArtifactManifest } from '../../bundles/format/read-artifact.ts'
 import { corruptDocument } from '../../bundles/format/read-document.ts'
+import { BLOCK_BYTES } from '../../bundles/format/tar-header.ts'
 import { VERSION } from '../../bundles/format/version.ts'
 import type { Connection } from '../fleet/connection.ts'
+import { debianPackage } from './debian-package.ts'
 
-/** One executable that can be sent: as it is, or gzip-compressed. */
+/** One executable that can be sent. */
 export interface Executable {
-  /** Of the executable itself, hexadecimal. */
+  /** Hexadecimal. */
   sha256: string
-  /** Bytes that travel. */
   sizeBytes: number
-  compressed: boolean
-  /** Bytes that it takes on a host. */
-  unpackedBytes: number
   open(): Readable
+  /** The same in a tar that zstd compressed, as a bundle has it. */
+  packed: { sizeBytes: number; open(): Readable } | undefined
 }
 
 /** The desk's side of getting this same mojabox onto hosts. */
@@ -78,6 +79,12 @@ export async function hasExecutable(
   return there.code === 0 && there.stdout.startsWith(sha256)
 }
 
+/** Whether the host's dpkg names zstd among its compressions, as those of Debian 12 and Ubuntu 22.04 do. */
+async function readsZstd(connection: Connection, signal: AbortSignal): Promise<boolean> {
+  const { code, stdout } = await connection.exec(['dpkg-deb', '--help'], { signal })
+  return code === 0 && /\bzstd\b/.test(stdout)
+}
+
 /**
  * Puts the executable onto a host unless the same digest is there already.
  * @returns true when it was sent
@@ -89,7 +96,15 @@ export async function deliverExecutable(
   onBytes: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (await hasExecutable(connection, executable, signal)) return false
+  const [isThere, unpacks] = await Promise.all([
+    hasExecutable(connection, executable, signal),
+    readsZstd(connection, signal),
+  ])
+  if (isThere) return false
+  const packed = unpacks ? executable.packed : undefined
+  const { sizeBytes, stream } = packed
+    ? debianPackage(packed.open(), packed.sizeBytes)
+    : { sizeBytes: executable.sizeBytes, stream: executable.open() }
   const path = NODE_PATHS.executable
   const receive = [
     'set -e',
@@ -97,19 +112,15 @@ export async function deliverExecutable(
     // Nothing stays of what could not be put there; folders with something in them are somebody's.
     `trap 'rm -f "$t"; rmdir "$d" "$(dirname "$d")" 2> /dev/null || true' EXIT`,
     // No more than it has: what is packed may unpack to anything.
-    executable.compressed ? 'gzip -dc | head -c "$3" > "$t"' : 'head -c "$3" > "$t"',
+    `${packed ? 'dpkg-deb --fsys-tarfile - | tar -xOf - | ' : ''}head -c "$3" > "$t"`,
     `echo "$2  $t" | sha256sum -c --quiet - || exit ${OTHER_DIGEST}; chmod 755 "$t"; mv "$t" "$1"`,
   ].join('\n')
-  const stream = Readable.from(
-    counted(executable.open(), (done) => onBytes(done, executable.sizeBytes)),
+  const input = Readable.from(
+    counted(stream, (done) => onBytes(done, sizeBytes)),
     { objectMode: false },
   )
-  const words = [path, executable.sha256, String(executable.unpackedBytes)]
-  const sent = await connection.exec(['sh', '-c', receive, 'sh', ...words], {
-    input: stream,
-    signal,
-    timeoutMs: 30 * 60_000,
-  })
+  const words = [path, executable.sha256, String(executable.sizeBytes)]
+  const sent = await connection.exec(['sh', '-c', receive, 'sh', ...words], { input, signal, timeoutMs: 30 * 60_000 })
   if (sent.code === 0) return true
   if (sent.code === OTHER_DIGEST) throw corrupt(executable, connection.address)
   throw new MojaboxError({
@@ -122,14 +133,14 @@ export async function deliverExecutable(
   })
 }
 
-function corrupt({ sha256, compressed }: Executable, address: string): MojaboxError {
+function corrupt({ sha256, packed }: Executable, address: string): MojaboxError {
   return new MojaboxError({
     code: 'executable-corrupt',
-    kind: compressed ? 'bundle' : 'host',
+    kind: packed ? 'bundle' : 'host',
     message: `the executable arrived damaged on ${address}`,
     found: 'other bytes; they are gone again',
     needed: `bytes whose sha256 is ${sha256}`,
-    next: compressed
+    next: packed
       ? 'run `mojabox bundle verify` on the bundle, then run the same command again'
       : 'run the same command again, and leave the executable as it is meanwhile',
   })
@@ -149,14 +160,13 @@ async function ownExecutable(ownPath: string | undefined): Promise<Executable | 
   const path = ownPath ?? (isSea() ? process.execPath : undefined)
   if (!path) return undefined
   const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
+  await pipe(createReadStream(path), hash)
   const { size } = await stat(path)
   return {
     sha256: hash.digest('hex'),
     sizeBytes: size,
-    compressed: false,
-    unpackedBytes: size,
     open: () => createReadStream(path, { highWaterMark: 1 << 18 }),
+    packed: undefined,
   }
 }
 
@@ -182,11 +192,22 @@ async function fromBundle(
       'what it unpacks to',
     )
   }
+  const packed = { sizeBytes: layer.size, open: () => bundle.read(layer.digest) }
   return {
     sha256: digest.slice('sha256:'.length),
-    sizeBytes: layer.size,
-    compressed: true,
-    unpackedBytes,
-    open: () => bundle.read(layer.digest),
+    sizeBytes: unpackedBytes,
+    open: () => Readable.from(onlyFile(packed.open(), unpackedBytes), { objectMode: false }),
+    packed,
+  }
+}
+
+/** The first file of a tar that zstd compressed. */
+async function* onlyFile(packed: Readable, sizeBytes: number): AsyncGenerator<Buffer> {
+  const [from, to] = [BLOCK_BYTES, BLOCK_BYTES + sizeBytes]
+  let at = 0
+  for await (const piece of pipeline(packed, createZstdDecompress(), () => {}) as AsyncIterable<Buffer>) {
+    yield piece.subarray(Math.max(0, from - at), Math.max(0, to - at))
+    at += piece.length
+    if (at >= to) return
   }
 }

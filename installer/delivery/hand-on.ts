@@ -89,11 +89,11 @@ const TAKE = [
  */
 export async function takeFromHost(
   connection: Connection,
-  { sha256, unpackedBytes }: Executable,
+  { sha256, sizeBytes }: Executable,
   from: { address: string; port: number; token: string },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const words = [NODE_PATHS.executable, sha256, from.address, String(from.port), String(unpackedBytes)]
+  const words = [NODE_PATHS.executable, sha256, from.address, String(from.port), String(sizeBytes)]
   const taken = await connection.exec(['bash', '-c', TAKE, 'bash', ...words], {
     input: `${from.token}\n`,
     signal,

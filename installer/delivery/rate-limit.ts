@@ -25,7 +25,12 @@ export class RateLimit {
   }
 
   pacedExecutable(executable: Executable): Executable {
-    return { ...executable, open: () => this.#pace(executable.open()) }
+    const { packed } = executable
+    return {
+      ...executable,
+      open: () => this.#pace(executable.open()),
+      packed: packed && { ...packed, open: () => this.#pace(packed.open()) },
+    }
   }
 
   #pace(stream: Readable): Readable {

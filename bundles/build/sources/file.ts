@@ -1,19 +1,17 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { lstat, readdir, rm } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { lstat, readdir } from 'node:fs/promises'
 import { join, posix, resolve } from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { createGzip } from 'node:zlib'
 import { MojaboxError } from '../../format/error.ts'
 import { ANNOTATIONS, ARTIFACT_TYPES, type Descriptor, type Digest, MEDIA_TYPES } from '../../format/manifest.ts'
 import { platformText } from '../../format/read-artifact.ts'
 import { carry } from '../artifact-manifest.ts'
-import { diskFull } from '../disk-full.ts'
 import type { LockedExecutable, LockedFiles } from '../lock.ts'
 import { refuseUnlistedImages } from '../named-images.ts'
+import { packExecutable } from '../pack-executable.ts'
 import type { BuildContext, CarriedArtifact, Origins, Source } from '../source.ts'
 
-/** Files of the building machine: a deployment's data as they are, and the executables compressed. */
+/** Files of the building machine: a deployment's data as they are, and the executables packed. */
 export const fileSource: Source<LockedFiles | LockedExecutable> = {
   async resolve(context) {
     const { spec } = context.loaded
@@ -113,33 +111,12 @@ function executablePath(platform: string, { origins, loaded }: BuildContext): st
   return resolve(loaded.folder, path)
 }
 
-type Compressed = Pick<LockedExecutable, 'size' | 'digest' | 'compressed'>
-
-/** Into the cache; what a digest compresses to is remembered. */
-async function compressExecutable(path: string, { cache, signal }: BuildContext): Promise<Compressed> {
+async function compressExecutable(
+  path: string,
+  { cache, signal }: BuildContext,
+): Promise<Pick<LockedExecutable, 'size' | 'digest' | 'compressed'>> {
   const plain = await hashFile(path)
-  const compress = async (): Promise<string> => {
-    const scratch = cache.scratch()
-    const hash = createHash('sha256')
-    const tap = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-      for await (const chunk of chunks) {
-        hash.update(chunk)
-        yield chunk
-      }
-    }
-    try {
-      await pipeline(createReadStream(path), createGzip({ level: 6 }), tap, createWriteStream(scratch), { signal })
-      const digest: Digest = `sha256:${hash.digest('hex')}`
-      await cache.adopt(scratch, digest)
-      return digest
-    } catch (error) {
-      await rm(scratch, { force: true })
-      throw diskFull(error, scratch)
-    }
-  }
-  let digest = (await cache.fact(plain.digest, 'gzip', compress)) as Digest
-  if ((await cache.sizeOf(digest)) === undefined) digest = (await compress()) as Digest
-  return { size: plain.bytes, digest: plain.digest, compressed: { digest, size: (await cache.sizeOf(digest)) ?? 0 } }
+  return { size: plain.bytes, digest: plain.digest, compressed: await packExecutable(path, plain, cache, signal) }
 }
 
 async function fetchExecutable(locked: LockedExecutable, context: BuildContext): Promise<CarriedArtifact> {
@@ -148,16 +125,16 @@ async function fetchExecutable(locked: LockedExecutable, context: BuildContext):
     const path = executablePath(platformText(platform), context)
     const made = await compressExecutable(path, context)
     if (made.digest !== digest) throw changed(path, digest)
-    if (made.compressed.digest !== compressed.digest) throw changed(`${path}, compressed`, compressed.digest)
+    if (made.compressed.digest !== compressed.digest) throw changed(`${path}, packed`, compressed.digest)
   }
   context.progress.expect(compressed.size)
   context.progress.arrived(compressed.size)
   const layer: Descriptor = {
-    mediaType: MEDIA_TYPES.gzip,
+    mediaType: MEDIA_TYPES.zstdTar,
     digest: compressed.digest,
     size: compressed.size,
     annotations: {
-      [ANNOTATIONS.title]: 'mojabox.gz',
+      [ANNOTATIONS.title]: 'mojabox.tar.zst',
       [ANNOTATIONS.uncompressedDigest]: digest,
       [ANNOTATIONS.uncompressedBytes]: String(size),
     },

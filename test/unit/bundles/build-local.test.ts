@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib'
 import { create } from 'tar'
 import { describe, expect, it } from 'vitest'
 import { ANNOTATIONS } from '../../../bundles/format/manifest.ts'
 import { openBundle } from '../../../bundles/format/open.ts'
 import { readArtifactManifest, titledLayers } from '../../../bundles/format/read-artifact.ts'
+import { BLOCK_BYTES, decodeHeader } from '../../../bundles/format/tar-header.ts'
 import { verifyBundle } from '../../../bundles/format/verify.ts'
 import { buildIn, specOf } from './build-in.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -98,7 +99,7 @@ describe('images from files', () => {
 })
 
 describe('files and executables', () => {
-  it('carries files under their paths, and executables compressed', async () => {
+  it('carries files under their paths, and executables packed', async () => {
     const folder = temporaryFolder()
     mkdirSync(join(folder, 'config'))
     writeFileSync(join(folder, 'config', 'b.json'), '{}')
@@ -120,7 +121,10 @@ describe('files and executables', () => {
       unpackedBytes: program.length,
     })
     expect(layer?.annotations?.[ANNOTATIONS.uncompressedDigest]).toBe(`sha256:${sha256(program)}`)
-    expect(gunzipSync(await buffer(bundle.read(layer?.digest ?? 'sha256:'))).toString()).toBe(program)
+    const tar = zstdDecompressSync(await buffer(bundle.read(layer?.digest ?? 'sha256:')))
+    expect(decodeHeader(tar.subarray(0, BLOCK_BYTES))).toMatchObject({ path: 'mojabox', size: program.length })
+    expect(tar.toString('latin1', BLOCK_BYTES, BLOCK_BYTES + program.length)).toBe(program)
+    expect(tar.length % BLOCK_BYTES).toBe(0)
     await verifyBundle(bundle)
     await bundle.close()
   })

@@ -23,8 +23,7 @@ function site() {
   const executable = {
     sha256: createHash('sha256').update(BYTES).digest('hex'),
     sizeBytes: BYTES.length,
-    unpackedBytes: BYTES.length,
-    compressed: false,
+    packed: undefined,
     open() {
       desk.sent += 1
       return Readable.from(
@@ -173,8 +172,7 @@ describe('the executable', () => {
     const executable = {
       sha256: createHash('sha256').update(BYTES).digest('hex'),
       sizeBytes: 1,
-      unpackedBytes: 1,
-      compressed: false,
+      packed: undefined,
     }
     const open = () => Readable.from([])
     const waiting = seeding.deliver(receiver, { ...executable, open }, () => {}, stop.signal)

@@ -2,11 +2,12 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
-import { gzipSync } from 'node:zlib'
+import { zstdCompressSync } from 'node:zlib'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { NODE_PATHS } from '../../../agent/contract/paths.ts'
 import { digestOf } from '../../../bundles/format/digest.ts'
 import { ANNOTATIONS, type Artifact, type Digest, MEDIA_TYPES } from '../../../bundles/format/manifest.ts'
+import { END_BYTES, encodeHeader, paddingBytes } from '../../../bundles/format/tar-header.ts'
 import { deliverExecutable, executableSource } from '../../../installer/delivery/executable.ts'
 import { connectLocal } from '../../../installer/fleet/local-connection.ts'
 import { temporaryFolder } from '../engine/temporary-folder.ts'
@@ -21,13 +22,24 @@ const OTHER = OWN === 'amd64' ? 'arm64' : 'amd64'
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 const signal = new AbortController().signal
 
+/** As a bundle carries an executable. */
+function packedTar(bytes: Buffer): Buffer {
+  const end = Buffer.alloc(paddingBytes(bytes.length) + END_BYTES)
+  return zstdCompressSync(Buffer.concat([encodeHeader('mojabox', bytes.length), bytes, end]))
+}
+
+/** What comes out of a stream. */
+async function contentOf(stream: Readable): Promise<Buffer> {
+  return Buffer.concat(await stream.toArray())
+}
+
 /** A bundle that carries these executables. */
 function bundleWith(executables: Record<string, Buffer>, annotations: Record<string, string> = {}) {
   const desk = new FakeDesk()
   const artifacts = Object.entries(executables).map(([architecture, bytes]): Artifact => {
-    const packed = gzipSync(bytes)
+    const packed = packedTar(bytes)
     const layer = {
-      mediaType: MEDIA_TYPES.gzip,
+      mediaType: MEDIA_TYPES.zstdTar,
       digest: desk.add(packed),
       size: packed.length,
       annotations: {
@@ -67,12 +79,14 @@ describe('executableSource', () => {
 
   it('sends this desk’s own executable', async () => {
     const found = await executableSource(undefined, await ownFile(mine)).for(OWN)
-    expect(found).toMatchObject({ sha256: sha256(mine), sizeBytes: 1000, compressed: false })
+    expect(found).toMatchObject({ sha256: sha256(mine), sizeBytes: 1000, packed: undefined })
   })
 
   it('sends the bundle’s where it is the same: it is smaller', async () => {
     const found = await executableSource(bundleWith({ [OWN]: mine }), await ownFile(mine)).for(OWN)
-    expect(found).toMatchObject({ sha256: sha256(mine), compressed: true })
+    expect(found).toMatchObject({ sha256: sha256(mine), sizeBytes: 1000 })
+    expect((await contentOf(found.open())).equals(mine)).toBe(true)
+    expect((await contentOf(found.packed?.open() ?? Readable.from([]))).equals(packedTar(mine))).toBe(true)
   })
 
   it('sends its own where the bundle has another version: desk and node must speak the same', async () => {
@@ -82,13 +96,13 @@ describe('executableSource', () => {
 
   it('sends the bundle’s to a host of another architecture, or when it runs from sources', async () => {
     const bundle = bundleWith({ [OTHER]: randomBytes(10), [OWN]: mine })
-    expect((await executableSource(bundle, await ownFile(mine)).for(OTHER)).compressed).toBe(true)
-    expect((await executableSource(bundle, undefined).for(OWN)).compressed).toBe(true)
+    expect((await executableSource(bundle, await ownFile(mine)).for(OTHER)).packed).toBeDefined()
+    expect((await executableSource(bundle, undefined).for(OWN)).packed).toBeDefined()
   })
 
   it('sends its own where a delta leaves the same out', async () => {
     const delta = { ...bundleWith({ [OWN]: mine }), sizeOf: async () => undefined }
-    expect((await executableSource(delta, await ownFile(mine)).for(OWN)).compressed).toBe(false)
+    expect((await executableSource(delta, await ownFile(mine)).for(OWN)).packed).toBeUndefined()
   })
 
   it.each([
@@ -121,10 +135,10 @@ describe('deliverExecutable', () => {
   const plain = {
     sha256: sha256(bytes),
     sizeBytes: bytes.length,
-    compressed: false,
-    unpackedBytes: bytes.length,
     open: () => Readable.from([bytes]),
+    packed: undefined,
   }
+  const inTar = (tar: Buffer) => ({ ...plain, packed: { sizeBytes: tar.length, open: () => Readable.from([tar]) } })
   const folder = dirname(NODE_PATHS.executable)
 
   beforeEach(() => rm(NODE_PATHS.root, { recursive: true, force: true }))
@@ -139,11 +153,22 @@ describe('deliverExecutable', () => {
     expect(await readdir(folder)).toEqual(['mojabox'])
   })
 
-  it('unpacks what travels packed', async () => {
-    const packed = gzipSync(bytes)
-    const executable = { ...plain, sizeBytes: packed.length, compressed: true, open: () => Readable.from([packed]) }
-    await deliverExecutable(connectLocal('n1'), executable, () => {}, signal)
-    expect((await readFile(NODE_PATHS.executable)).equals(bytes)).toBe(true)
+  // With the dpkg of this machine, which need be no newer than Debian 12's.
+  it('is sent packed to a host whose dpkg unpacks it', async () => {
+    const [told, packed] = [[] as number[], packedTar(Buffer.alloc(500_000, 'all alike'))]
+    const sha = sha256(Buffer.alloc(500_000, 'all alike'))
+    const executable = { ...inTar(packed), sha256: sha, open: () => expect.unreachable() }
+    await deliverExecutable(connectLocal('n1'), executable, (done) => told.push(done), signal)
+    expect(sha256(await readFile(NODE_PATHS.executable))).toBe(sha)
+    expect(told.at(-1)).toBeGreaterThan(packed.length)
+    expect(told.at(-1)).toBeLessThan(packed.length + 1_000)
+  })
+
+  it('is sent as it is to a host whose dpkg names no zstd', async () => {
+    const node = new FakeNode()
+    node.answer = (argv) => (argv[0] === 'sha256sum' ? { code: 1 } : undefined)
+    await deliverExecutable(node.connect(), inTar(packedTar(bytes)), () => {}, signal)
+    expect(node.executed.at(-1)?.input?.equals(bytes)).toBe(true)
   })
 
   it('sends nothing where the same is there', async () => {
@@ -168,8 +193,7 @@ describe('deliverExecutable', () => {
   })
 
   it('takes of what unpacks to more than it says no more than that, and blames the bundle', async () => {
-    const packed = gzipSync(Buffer.alloc(300_000_000))
-    const bomb = { ...plain, sizeBytes: packed.length, compressed: true, open: () => Readable.from([packed]) }
+    const bomb = inTar(packedTar(Buffer.alloc(300_000_000)))
     let largest = 0
     const looking = setInterval(async () => {
       for (const name of await readdir(folder).catch(() => [])) {

@@ -48,20 +48,14 @@ describe('a limit on what the desk sends', () => {
     expect((await timed(() => read(paced))).seconds).toBeGreaterThan(0.17)
   })
 
-  it('paces the executable too', async () => {
-    const executable = {
-      sha256: '',
-      sizeBytes: BYTES.length,
-      compressed: false,
-      unpackedBytes: 1,
-      open: () => Readable.from([BYTES]),
-    }
+  it.each(['as it is', 'packed'])('paces the executable too, %s', async (how) => {
+    const open = () => Readable.from([BYTES])
+    const packed = { sizeBytes: BYTES.length, open }
+    const executable = { sha256: '', sizeBytes: BYTES.length, open, packed }
     const paced = new RateLimit(1_000_000).pacedExecutable(executable)
-    const sent = await timed(async () => {
-      const pieces: Buffer[] = []
-      for await (const piece of paced.open()) pieces.push(piece)
-      return Buffer.concat(pieces)
-    })
+    const sent = await timed(async () =>
+      Buffer.concat(await ((how === 'packed' && paced.packed) || paced).open().toArray()),
+    )
     expect(sent.value.equals(BYTES)).toBe(true)
     expect(sent.seconds).toBeGreaterThan(0.17)
   })

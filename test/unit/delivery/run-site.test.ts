@@ -20,8 +20,7 @@ vi.mock('node:timers/promises', async (original) => {
 const EXECUTABLE = {
   sha256: 'a'.repeat(64),
   sizeBytes: 3,
-  compressed: false,
-  unpackedBytes: 1,
+  packed: undefined,
   open: () => Readable.from([Buffer.from('abc')]),
 }
 
