@@ -96,12 +96,8 @@ export async function deliverExecutable(
   onBytes: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const [isThere, unpacks] = await Promise.all([
-    hasExecutable(connection, executable, signal),
-    readsZstd(connection, signal),
-  ])
-  if (isThere) return false
-  const packed = unpacks ? executable.packed : undefined
+  if (await hasExecutable(connection, executable, signal)) return false
+  const packed = (await readsZstd(connection, signal)) ? executable.packed : undefined
   const { sizeBytes, stream } = packed
     ? debianPackage(packed.open(), packed.sizeBytes)
     : { sizeBytes: executable.sizeBytes, stream: executable.open() }

@@ -59,10 +59,13 @@ export async function foreground(
     stdio: options.quiet ? 'ignore' : 'inherit',
     env: { ...process.env, ...options.env },
   })
+  // A terminal's Ctrl-C reaches the child by itself.
+  const end = (): void => void child.kill('SIGTERM')
+  process.once('SIGTERM', end)
   const code = await new Promise<number>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (exit) => resolve(exit ?? 1))
-  })
+  }).finally(() => process.off('SIGTERM', end))
   if (!(options.okCodes ?? [0]).includes(code)) throw new Error(`${argv.join(' ')}: exit code ${code}`)
   return code
 }
