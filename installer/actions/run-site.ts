@@ -58,6 +58,7 @@ interface HostRun extends SiteRun {
 const RECONNECT_FOR_MS = 90_000
 const RECONNECT_EVERY_MS = 2_000
 const LOST = 'the connection was lost; the node goes on, connecting again'
+const LOST_SENDING = 'the connection was lost; connecting again, to send the rest'
 const ENGINE_GONE = 'the engine on the node was ended; starting it again'
 const UNSAID: ErrorFacts = { code: 'bug', kind: 'bug', message: 'the run failed, and the node did not say why' }
 
@@ -131,13 +132,16 @@ async function persist(options: HostRun, host: Host, order: WorkOrder, emit: Emi
   const onEvent = (event: Event) => {
     if (advance.isNew(event)) options.onEvent(event)
   }
+  const told: Emit = (body) => {
+    if (body.type === 'transfer') advance.sent(body.doneBytes)
+    emit(body)
+  }
   for (;;) {
     try {
-      return await once(options, host, order, emit, onEvent)
+      return await once(options, host, order, told, onEvent)
     } catch (error) {
-      if (!isLost(error) || options.signal.aborted || !advance.mayReconnect()) throw error
-      if (advance.isFirstLoss())
-        emit({ type: 'note', level: 'warn', message: isEngineGone(error) ? ENGINE_GONE : LOST })
+      if (!isLost(error) || options.signal.aborted || !advance.mayReconnect(error)) throw error
+      if (advance.isFirstLoss()) emit({ type: 'note', level: 'warn', message: lossText(error, advance) })
       await delay(RECONNECT_EVERY_MS, undefined, { signal: options.signal })
     }
   }
@@ -150,14 +154,28 @@ async function persist(options: HostRun, host: Host, order: WorkOrder, emit: Emi
 class Advance {
   readonly #told = new Set<string>()
   readonly #furthest = new Map<string, number>()
+  #sentBytes = 0
   #begun = false
   #lostAt: number | undefined
   #lossTold = false
 
-  /** Called at each loss: false when the run never began, or has not got on since the first of these losses for long. */
-  mayReconnect(): boolean {
+  /** The engine has said something. */
+  get begun(): boolean {
+    return this.#begun
+  }
+
+  /** So much of the executable has left the desk. */
+  sent(bytes: number): void {
+    if (bytes <= this.#sentBytes) return
+    this.#sentBytes = bytes
+    this.#gotOn()
+  }
+
+  /** Called at each loss: false when nothing ever worked, or has not got on since the first of these losses for long. */
+  mayReconnect(error: unknown): boolean {
     this.#lostAt ??= performance.now()
-    return this.#begun && performance.now() - this.#lostAt <= RECONNECT_FOR_MS
+    const worked = this.#begun || (this.#sentBytes > 0 && !isEngineGone(error))
+    return worked && performance.now() - this.#lostAt <= RECONNECT_FOR_MS
   }
 
   /** Once an outage, however often it is tried. */
@@ -186,6 +204,10 @@ class Advance {
 
   #news(): void {
     this.#begun = true
+    this.#gotOn()
+  }
+
+  #gotOn(): void {
     this.#lostAt = undefined
     this.#lossTold = false
   }
@@ -249,6 +271,11 @@ function nothingThere(order: WorkOrder, emit: Emit): RunFinished {
 function isLost(error: unknown): boolean {
   const { code } = factsOf(error)
   return ['host-lost', 'host-unreachable', 'host-timeout'].includes(code) || isEngineGone(error)
+}
+
+function lossText(error: unknown, { begun }: Advance): string {
+  if (isEngineGone(error)) return ENGINE_GONE
+  return begun ? LOST : LOST_SENDING
 }
 
 function isEngineGone(error: unknown): boolean {

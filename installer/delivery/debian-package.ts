@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { END_BYTES, encodeHeader, paddingBytes } from '../../bundles/format/tar-header.ts'
+import type { Sendable } from './executable.ts'
 
 /** `dpkg-deb` reads no further without one, and looks into nothing of it. */
 const CONTROL = Buffer.from(
@@ -9,24 +10,26 @@ const CONTROL = Buffer.from(
 
 /**
  * A tar that zstd compressed, as the content of a Debian binary package (deb(5)): a host without a zstd of its own has
- * one in dpkg, and `dpkg-deb --fsys-tarfile -` unpacks it from a stream. Nothing is installed.
- * @returns all bytes of it, and how many they are
+ * one in dpkg, and `dpkg-deb --fsys-tarfile -` unpacks it from a stream. Nothing is installed. The digest stays the tar's.
  */
-export function debianPackage(data: Readable, dataBytes: number): { sizeBytes: number; stream: Readable } {
+export function debianPackage({ sha256, sizeBytes, open }: Sendable): Sendable {
   const head = Buffer.concat([
     Buffer.from('!<arch>\n'),
     member('debian-binary', Buffer.from('2.0\n')),
     member('control.tar.gz', gzipSync(tarOf('control', CONTROL))),
-    memberHeader('data.tar.zst', dataBytes),
+    memberHeader('data.tar.zst', sizeBytes),
   ])
-  const tail = padding(dataBytes)
-  const pieces = async function* (): AsyncGenerator<Buffer> {
-    yield head
-    yield* data
-    yield tail
+  const tail = padding(sizeBytes)
+  const pieces = async function* (offset: number): AsyncGenerator<Buffer> {
+    yield head.subarray(offset)
+    if (offset < head.length + sizeBytes) yield* open(Math.max(0, offset - head.length))
+    yield tail.subarray(Math.max(0, offset - head.length - sizeBytes))
   }
-  const stream = Readable.from(pieces(), { objectMode: false })
-  return { sizeBytes: head.length + dataBytes + tail.length, stream }
+  return {
+    sha256,
+    sizeBytes: head.length + sizeBytes + tail.length,
+    open: (offset) => Readable.from(pieces(offset), { objectMode: false }),
+  }
 }
 
 /** A file of an ar archive (deb(5), ar(5)): 60 bytes of header, then its content, at even offsets. */

@@ -1,5 +1,6 @@
 import type { Connection } from '../fleet/connection.ts'
-import { deliverExecutable, type Executable, hasExecutable } from './executable.ts'
+import { deliverExecutable, hasExecutable } from './deliver-executable.ts'
+import type { Executable } from './executable.ts'
 import { type HandingOn, startHandingOn, takeFromHost } from './hand-on.ts'
 
 /** A host that has the executable and hands it on. */

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { BlobSource } from '../../bundles/format/blob-source.ts'
-import type { Executable } from './executable.ts'
+import type { Executable, Sendable } from './executable.ts'
 
 /** Sent at once, bytes: small against a second of any rate that one would ask for. */
 const PIECE_BYTES = 16 * 1024
@@ -25,12 +25,11 @@ export class RateLimit {
   }
 
   pacedExecutable(executable: Executable): Executable {
-    const { packed } = executable
-    return {
-      ...executable,
-      open: () => this.#pace(executable.open()),
-      packed: packed && { ...packed, open: () => this.#pace(packed.open()) },
-    }
+    const paced = <T extends Sendable>(sent: T): T => ({
+      ...sent,
+      open: (offset: number) => this.#pace(sent.open(offset)),
+    })
+    return { ...paced(executable), packed: executable.packed && paced(executable.packed) }
   }
 
   #pace(stream: Readable): Readable {

@@ -50,11 +50,11 @@ describe('a limit on what the desk sends', () => {
 
   it.each(['as it is', 'packed'])('paces the executable too, %s', async (how) => {
     const open = () => Readable.from([BYTES])
-    const packed = { sizeBytes: BYTES.length, open }
+    const packed = { sha256: '', sizeBytes: BYTES.length, open }
     const executable = { sha256: '', sizeBytes: BYTES.length, open, packed }
     const paced = new RateLimit(1_000_000).pacedExecutable(executable)
     const sent = await timed(async () =>
-      Buffer.concat(await ((how === 'packed' && paced.packed) || paced).open().toArray()),
+      Buffer.concat(await ((how === 'packed' && paced.packed) || paced).open(0).toArray()),
     )
     expect(sent.value.equals(BYTES)).toBe(true)
     expect(sent.seconds).toBeGreaterThan(0.17)

@@ -312,6 +312,24 @@ describe('runSite, when the link is lost', () => {
     expect(node.attachments.length).toBeLessThan(5)
   }, 30_000)
 
+  it('goes on with the executable when the line breaks under it', async () => {
+    const node = new FakeNode()
+    let losses = 0
+    node.answer = (argv) => {
+      if (argv[0] === 'sha256sum') return { code: 1 }
+      if (!argv[2]?.includes('head -c')) return undefined
+      losses += 1
+      if (losses < 2) throw host('host-lost')
+      return {}
+    }
+    const { done, events } = run({ n1: node })
+    expect(await done).toBeUndefined()
+    expect(losses).toBe(2)
+    expect(events.filter(({ type }) => type === 'note')).toMatchObject([
+      { message: 'the connection was lost; connecting again, to send the rest' },
+    ])
+  }, 15_000)
+
   it('does not try again what never worked', async () => {
     let reached = 0
     const reach: SiteRun['reach'] = async () => {

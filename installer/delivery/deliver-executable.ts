@@ -1,0 +1,138 @@
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { NODE_PATHS } from '../../agent/contract/paths.ts'
+import { MojaboxError } from '../../bundles/format/error.ts'
+import type { Connection } from '../fleet/connection.ts'
+import { debianPackage } from './debian-package.ts'
+import type { Executable } from './executable.ts'
+
+/** So much is sent again, at the most, when the line breaks. */
+const PIECE_BYTES = 1024 * 1024
+/** How the host tells that what arrived is not what was named. */
+const OTHER_DIGEST = 65
+
+/** Whether the very same executable is on the host. */
+export async function hasExecutable(
+  connection: Connection,
+  { sha256 }: Executable,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const there = await connection.exec(['sha256sum', NODE_PATHS.executable], { signal })
+  return there.code === 0 && there.stdout.startsWith(sha256)
+}
+
+/**
+ * Puts the executable onto a host unless the same digest is there already. It goes in pieces, and those that arrived
+ * before the line broke do not go again: they wait in the host's memory, where nothing is left for long.
+ * @returns true when it was sent
+ * @throws MojaboxError kind host, or `executable-not-sent` with what the host said; `executable-corrupt`
+ */
+export async function deliverExecutable(
+  connection: Connection,
+  executable: Executable,
+  onBytes: (doneBytes: number, totalBytes: number) => void,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (await hasExecutable(connection, executable, signal)) return false
+  const { readsZstd, names } = await lookAround(connection, signal)
+  const packed = readsZstd ? executable.packed : undefined
+  const { sha256, sizeBytes, open } = packed ? debianPackage(packed) : executable
+  const arrived = arrivedPieces(names, sha256)
+  const offset = Math.min(arrived * PIECE_BYTES, sizeBytes)
+  const input = Readable.from(
+    counted(open(offset), (done) => onBytes(offset + done, sizeBytes)),
+    { objectMode: false },
+  )
+  const what = [NODE_PATHS.executable, executable.sha256, executable.sizeBytes]
+  const count = Math.ceil(sizeBytes / PIECE_BYTES)
+  const pieces = [join(NODE_PATHS.run, sha256), count, sizeBytes - (count - 1) * PIECE_BYTES, arrived]
+  const script = receiving(packed ? 'dpkg-deb --fsys-tarfile - | tar -xOf - |' : '')
+  const words = ['sh', '-c', script, 'sh', ...[...what, ...pieces].map(String)]
+  const sent = await connection.exec(words, { input, signal, timeoutMs: 30 * 60_000 })
+  if (sent.code === 0) return true
+  // Another desk that sent the same may have been quicker, and have tidied up.
+  if (await hasExecutable(connection, executable, signal)) return true
+  if (sent.code === OTHER_DIGEST) throw corrupt(executable, connection.address)
+  throw new MojaboxError({
+    code: 'executable-not-sent',
+    kind: 'host',
+    message: `the executable could not be put onto ${connection.address}`,
+    found: sent.stderr.trim() || `exit code ${sent.code}`,
+    needed: `${NODE_PATHS.executable} with room for ${Math.ceil(executable.sizeBytes / 1e6)} MB`,
+    next: `see \`df -h /var/lib /run\` on ${connection.address}, then run the same command again`,
+  })
+}
+
+/**
+ * What the host runs. Words: path, digest and size of the executable; what the names of pieces begin with, how many there
+ * are, the last one's size, and how many have arrived. A piece gets its name when it is whole, so two desks that send the
+ * same do not disturb each other, and neither does who hangs on a dead line. Each goes on to `unpack` as it comes.
+ */
+function receiving(unpack: string): string {
+  return `set -e; umask 022
+d=$(dirname "$1"); t="$1.$$.partial"; r=$(dirname "$4"); mkdir -p "$d"; mkdir -p -m 700 "$r"
+# Nothing stays of what could not be put there; folders with something in them are somebody's.
+trap 'rm -f "$t" "$4".*."$$"; rmdir "$r" "$d" "$(dirname "$d")" 2> /dev/null || true' EXIT
+trap 'exit 1' HUP INT TERM
+pieces() {
+  i=0
+  while [ $i -lt "$5" ]; do
+    if [ $i -ge "$7" ]; then
+      n=${PIECE_BYTES}; [ $((i + 1)) -lt "$5" ] || n=$6
+      head -c $n > "$4.$i.$$"
+      [ "$(stat -c %s "$4.$i.$$")" -eq $n ] || return 1
+      mv "$4.$i.$$" "$4.$i"
+    fi
+    cat "$4.$i"
+    i=$((i + 1))
+  done
+}
+# No more than it has: what is packed may unpack to anything.
+pieces "$@" | ${unpack} head -c "$3" > "$t"
+echo "$2  $t" | sha256sum -c --status - || ended=${OTHER_DIGEST}
+# What came of a part is wanted yet.
+[ -z "$ended" ] || [ -e "$4.$(($5 - 1))" ] || { echo 'only a part of it came' >&2; exit 1; }
+i=0; while [ $i -lt "$5" ]; do rm -f "$4.$i"; i=$((i + 1)); done
+[ -z "$ended" ] || exit $ended
+chmod 755 "$t"; mv "$t" "$1"`
+}
+
+/** What the host's dpkg reads (zstd: Debian 12, Ubuntu 22.04), and the names in its folder for a run. */
+async function lookAround(
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<{ readsZstd: boolean; names: ReadonlySet<string> }> {
+  const script = 'dpkg-deb --help | grep -o -m 1 zstd; ls "$1"'
+  const { stdout } = await connection.exec(['sh', '-c', script, 'sh', NODE_PATHS.run], { signal })
+  const names = new Set(stdout.split('\n'))
+  return { readsZstd: names.has('zstd'), names }
+}
+
+/** How many pieces there are from the first on. */
+function arrivedPieces(names: ReadonlySet<string>, sha256: string): number {
+  let count = 0
+  while (names.has(`${sha256}.${count}`)) count += 1
+  return count
+}
+
+async function* counted(stream: Readable, onBytes: (doneBytes: number) => void): AsyncGenerator<Buffer> {
+  let done = 0
+  for await (const piece of stream) {
+    yield piece
+    done += piece.length
+    onBytes(done)
+  }
+}
+
+function corrupt({ sha256, packed }: Executable, address: string): MojaboxError {
+  return new MojaboxError({
+    code: 'executable-corrupt',
+    kind: packed ? 'bundle' : 'host',
+    message: `the executable arrived damaged on ${address}`,
+    found: 'other bytes; they are gone again',
+    needed: `bytes whose sha256 is ${sha256}`,
+    next: packed
+      ? 'run `mojabox bundle verify` on the bundle, then run the same command again'
+      : 'run the same command again, and leave the executable as it is meanwhile',
+  })
+}

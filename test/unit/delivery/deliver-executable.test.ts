@@ -1,0 +1,176 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { zstdCompressSync } from 'node:zlib'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { NODE_PATHS } from '../../../agent/contract/paths.ts'
+import { END_BYTES, encodeHeader, paddingBytes } from '../../../bundles/format/tar-header.ts'
+import { deliverExecutable } from '../../../installer/delivery/deliver-executable.ts'
+import type { Executable, Sendable } from '../../../installer/delivery/executable.ts'
+import { connectLocal } from '../../../installer/fleet/local-connection.ts'
+import { FakeNode } from './fake-node.ts'
+
+vi.mock('../../../agent/contract/paths.ts', async () => (await import('../engine/node-paths.ts')).pathsBelow())
+
+const signal = new AbortController().signal
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+/** What a host keeps of one that came in part, one piece of it. */
+const PIECE_BYTES = 1024 * 1024
+
+const sendable = (bytes: Buffer): Sendable => ({
+  sha256: sha256(bytes),
+  sizeBytes: bytes.length,
+  open: (offset) => Readable.from([bytes.subarray(offset)]),
+})
+const executableOf = (bytes: Buffer): Executable => ({ ...sendable(bytes), packed: undefined })
+
+/** As a bundle has it. */
+function packedTar(bytes: Buffer): Buffer {
+  const end = Buffer.alloc(paddingBytes(bytes.length) + END_BYTES)
+  return zstdCompressSync(Buffer.concat([encodeHeader('mojabox', bytes.length), bytes, end]))
+}
+
+describe('deliverExecutable', () => {
+  const bytes = randomBytes(500_000)
+  const plain = executableOf(bytes)
+  const inTar = (tar: Buffer): Executable => ({ ...plain, packed: sendable(tar) })
+  const folder = dirname(NODE_PATHS.executable)
+
+  beforeEach(async () => {
+    for (const path of [NODE_PATHS.root, NODE_PATHS.run]) await rm(path, { recursive: true, force: true })
+  })
+
+  it('puts it there, executable by all and writable by its owner alone', async () => {
+    const told: number[] = []
+    const sent = await deliverExecutable(connectLocal('n1'), plain, (done) => told.push(done), signal)
+    expect(sent).toBe(true)
+    expect((await readFile(NODE_PATHS.executable)).equals(bytes)).toBe(true)
+    expect((await stat(NODE_PATHS.executable)).mode & 0o777).toBe(0o755)
+    expect(told.at(-1)).toBe(bytes.length)
+    expect(await readdir(folder)).toEqual(['mojabox'])
+  })
+
+  // With the dpkg of this machine, which need be no newer than Debian 12's.
+  it('is sent packed to a host whose dpkg unpacks it', async () => {
+    const [told, packed] = [[] as number[], packedTar(Buffer.alloc(500_000, 'all alike'))]
+    const sha = sha256(Buffer.alloc(500_000, 'all alike'))
+    const executable = { ...inTar(packed), sha256: sha, open: () => expect.unreachable('not packed') }
+    await deliverExecutable(connectLocal('n1'), executable, (done) => told.push(done), signal)
+    expect(sha256(await readFile(NODE_PATHS.executable))).toBe(sha)
+    expect(told.at(-1)).toBeGreaterThan(packed.length)
+    expect(told.at(-1)).toBeLessThan(packed.length + 1_000)
+  })
+
+  it('is sent as it is to a host whose dpkg names no zstd', async () => {
+    const node = new FakeNode()
+    node.answer = (argv) => (argv[0] === 'sha256sum' ? { code: 1 } : undefined)
+    await deliverExecutable(node.connect(), inTar(packedTar(bytes)), () => {}, signal)
+    expect(node.executed.at(-1)?.input?.equals(bytes)).toBe(true)
+  })
+
+  it('sends nothing where the same is there', async () => {
+    const told: number[] = []
+    await deliverExecutable(connectLocal('n1'), plain, () => {}, signal)
+    const again = await deliverExecutable(connectLocal('n1'), plain, (done) => told.push(done), signal)
+    expect(again).toBe(false)
+    expect(told).toEqual([])
+  })
+
+  it('leaves what was there when it arrives damaged, and nothing half-written', async () => {
+    await mkdir(folder, { recursive: true })
+    await writeFile(NODE_PATHS.executable, 'the last version')
+    const broken = { ...plain, open: () => Readable.from([Buffer.alloc(bytes.length)]) }
+    const error = await deliverExecutable(connectLocal('n1'), broken, () => {}, signal).catch((thrown) => thrown)
+    expect(error.facts).toMatchObject({ code: 'executable-corrupt', kind: 'host' })
+    expect(await readFile(NODE_PATHS.executable, 'utf8')).toBe('the last version')
+    expect(await readdir(folder)).toEqual(['mojabox'])
+    expect(await readdir(NODE_PATHS.run).catch(() => 'gone')).toBe('gone')
+  })
+
+  describe('of which a part came before the line broke', () => {
+    const large = Buffer.concat([randomBytes(3 * PIECE_BYTES), Buffer.alloc(PIECE_BYTES / 2, 'x')])
+    const cutAt = 2 * PIECE_BYTES + 1000
+
+    it.each([
+      ['as it is', large, (sent: Sendable): Executable => ({ ...sent, packed: undefined })],
+      ['packed', packedTar(large), (sent: Sendable): Executable => ({ ...executableOf(large), packed: sent })],
+    ])('sends the pieces that did not come, and no more (%s)', async (_how, travels, executable) => {
+      const whole = executable(sendable(travels))
+      const cut = (offset: number) => Readable.from([travels.subarray(offset, cutAt)])
+      const broken = executable({ ...sendable(travels), open: cut })
+      const failed = await deliverExecutable(connectLocal('n1'), broken, () => {}, signal).catch((thrown) => thrown)
+      expect(failed.facts).toMatchObject({
+        code: 'executable-not-sent',
+        found: expect.stringContaining('only a part of it came'),
+      })
+      expect((await readdir(NODE_PATHS.run)).map((name) => name.slice(64)).sort()).toEqual(['.0', '.1'])
+      expect((await stat(NODE_PATHS.run)).mode & 0o777).toBe(0o700)
+      expect(await readdir(folder).catch(() => 'gone')).toBe('gone')
+
+      const told: number[] = []
+      await deliverExecutable(connectLocal('n1'), whole, (done) => told.push(done), signal)
+      expect((await readFile(NODE_PATHS.executable)).equals(large)).toBe(true)
+      expect(told[0]).toBeGreaterThanOrEqual(2 * PIECE_BYTES)
+      expect(await readdir(NODE_PATHS.run).catch(() => 'gone')).toBe('gone')
+    })
+  })
+
+  it('comes to its end at two desks that send it at once', async () => {
+    const large = randomBytes(20 * PIECE_BYTES)
+    const slowly = (pauseMs: number): Executable => ({
+      ...executableOf(large),
+      open: (offset) =>
+        Readable.from(
+          (async function* () {
+            for (let at = offset; at < large.length; at += PIECE_BYTES / 4) {
+              yield large.subarray(at, at + PIECE_BYTES / 4)
+              await delay(pauseMs)
+            }
+          })(),
+        ),
+    })
+    const send = (pauseMs: number) => deliverExecutable(connectLocal('n1'), slowly(pauseMs), () => {}, signal)
+    await Promise.all([send(1), send(3), delay(40).then(() => send(2))])
+    expect((await readFile(NODE_PATHS.executable)).equals(large)).toBe(true)
+    expect(await readdir(folder)).toEqual(['mojabox'])
+    expect(await readdir(NODE_PATHS.run).catch(() => [])).toEqual([])
+  })
+
+  it('takes of what unpacks to more than it says no more than that, and blames the bundle', async () => {
+    const bomb = inTar(packedTar(Buffer.alloc(300_000_000)))
+    let largest = 0
+    const looking = setInterval(async () => {
+      for (const name of await readdir(folder).catch(() => [])) {
+        largest = Math.max(largest, (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0)
+      }
+    }, 5)
+    const error = await deliverExecutable(connectLocal('n1'), bomb, () => {}, signal).catch((thrown) => thrown)
+    clearInterval(looking)
+    expect(error.facts).toMatchObject({ code: 'executable-corrupt', kind: 'bundle' })
+    expect(largest).toBeLessThanOrEqual(bytes.length)
+    expect(await stat(NODE_PATHS.root).catch(() => 'gone')).toBe('gone')
+  })
+
+  it('says what the host said when it cannot be put there', async () => {
+    await mkdir(NODE_PATHS.root, { recursive: true })
+    await writeFile(folder, 'a file in the way')
+    const error = await deliverExecutable(connectLocal('n1'), plain, () => {}, signal).catch((thrown) => thrown)
+    expect(error.facts.code).toBe('executable-not-sent')
+    expect(error.facts.found).toMatch(/exists|directory/i)
+    expect(error.facts.next).toContain('df -h')
+  })
+
+  it('hands path and digest over as words, never as shell', async () => {
+    const node = new FakeNode()
+    node.answer = (argv) => (argv[0] === 'sha256sum' ? { code: 1 } : undefined)
+    await deliverExecutable(node.connect(), plain, () => {}, signal)
+    const call = node.executed.at(-1)
+    expect(call?.argv.slice(0, 2)).toEqual(['sh', '-c'])
+    expect(call?.argv[2]).not.toContain(NODE_PATHS.executable)
+    const pieces = [join(NODE_PATHS.run, plain.sha256), '1', String(bytes.length), '0']
+    expect(call?.argv.slice(3)).toEqual(['sh', NODE_PATHS.executable, plain.sha256, String(bytes.length), ...pieces])
+    expect(call?.input?.equals(bytes)).toBe(true)
+  })
+})
