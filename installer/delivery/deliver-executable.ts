@@ -47,7 +47,8 @@ export async function deliverExecutable(
   const count = Math.ceil(sizeBytes / PIECE_BYTES)
   const pieces = [join(NODE_PATHS.run, sha256), count, sizeBytes - (count - 1) * PIECE_BYTES, arrived]
   const script = receiving(packed ? 'dpkg-deb --fsys-tarfile - | tar -xOf - |' : '')
-  const words = ['sh', '-c', script, 'sh', ...[...what, ...pieces].map(String)]
+  // A group of its own, so that it can be ended whole.
+  const words = ['setsid', '--wait', 'sh', '-c', script, 'sh', ...[...what, ...pieces].map(String)]
   const sent = await connection.exec(words, { input, signal, timeoutMs: 30 * 60_000 })
   if (sent.code === 0) return true
   // Another desk that sent the same may have been quicker, and have tidied up.
@@ -66,14 +67,19 @@ export async function deliverExecutable(
 /**
  * What the host runs. Words: path, digest and size of the executable; what the names of pieces begin with, how many there
  * are, the last one's size, and how many have arrived. A piece gets its name when it is whole, so two desks that send the
- * same do not disturb each other, and neither does who hangs on a dead line. Each goes on to `unpack` as it comes.
+ * same do not disturb each other, and neither does who hangs on a dead line: the first to be done ends the others. Each
+ * piece goes on to `unpack` as it comes.
  */
 function receiving(unpack: string): string {
   return `set -e; umask 022
 d=$(dirname "$1"); t="$1.$$.partial"; r=$(dirname "$4"); mkdir -p "$d"; mkdir -p -m 700 "$r"
+receives() { grep -aqs -- "$2" "/proc/$1/cmdline"; }
+# What a power cut or a SIGKILL left of others.
+for f in "$1".*.partial "$4".*.*; do p=\${f%.partial}; p=\${p##*.}; receives "$p" "$1" || rm -f "$f"; done
 # Nothing stays of what could not be put there; folders with something in them are somebody's.
 trap 'rm -f "$t" "$4".*."$$"; rmdir "$r" "$d" "$(dirname "$d")" 2> /dev/null || true' EXIT
-trap 'exit 1' HUP INT TERM
+# Whom it would tell that the line broke may be gone (PIPE).
+trap 'exit 1' HUP INT TERM PIPE
 pieces() {
   i=0
   while [ $i -lt "$5" ]; do
@@ -94,7 +100,13 @@ echo "$2  $t" | sha256sum -c --status - || ended=${OTHER_DIGEST}
 [ -z "$ended" ] || [ -e "$4.$(($5 - 1))" ] || { echo 'only a part of it came' >&2; exit 1; }
 i=0; while [ $i -lt "$5" ]; do rm -f "$4.$i"; i=$((i + 1)); done
 [ -z "$ended" ] || exit $ended
-chmod 755 "$t"; mv "$t" "$1"`
+chmod 755 "$t"; mv "$t" "$1"
+# Who still waits for the same, on a dead line or from another desk, need not; that desk sees that it is there.
+for f in "$4".*.*; do
+  p=\${f##*.}
+  if receives "$p" "$4"; then kill -TERM "-$p" || true; fi
+  rm -f "$f" "$1.$p.partial"
+done`
 }
 
 /** What the host's dpkg reads (zstd: Debian 12, Ubuntu 22.04), and the names in its folder for a run. */

@@ -4,6 +4,7 @@ import { nodeExec } from '../lab/nodes.ts'
 const SCRIPT = `
   find /var/lib/mojabox ! -name '*.from-bundle.json' \\( -name '*.partial' -o -name '*.tmp' -o -name '*.new' -o -regex '.*\\.[0-9][0-9][0-9][0-9][0-9]+' \\) -printf 'file %p\\n'
   find /var/lib/mojabox/store/ingest -mindepth 1 -printf 'file %p\\n' 2> /dev/null
+  find /run/mojabox -type f -printf 'file %p\n' 2> /dev/null
   find /var/lib/mojabox/packages -mindepth 1 -printf 'file %p\\n' 2> /dev/null
   find /tmp /var/tmp /usr/local/bin /etc/systemd/system /root -name '*mojabox*' ! -path /usr/local/bin/mojabox \\
     ! -path /etc/systemd/system/mojabox-agent.service ! -path '*/multi-user.target.wants/*' ! -name 'systemd-private-*' -printf 'file %p\\n'

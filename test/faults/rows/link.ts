@@ -106,6 +106,21 @@ const passing: readonly Harm[] = [
   },
 ]
 
+/** Before anything of ours is on the host, the desk alone can go on. */
+const underExecutable: FaultRow = {
+  id: 'link/reset-under-executable/install',
+  title: 'the connection is reset while the executable travels',
+  verb: 'install',
+  fast: true,
+  async run(ground) {
+    const subject = await ground.bare()
+    const command = subject.start({}, ['--limit-rate', '8M'])
+    await command.saw('transfer', ({ doneBytes, totalBytes }) => doneBytes > totalBytes / 2)
+    await withRules(subject, ['-p tcp -j REJECT --reject-with tcp-reset'], () => lostAgain(command, 0))
+    return subject.recovered(await command.ended, 'done')
+  },
+}
+
 /** The link goes for longer than the desk tries; the host goes on by itself, and is found again where it is then. */
 const gone = VERBS.flatMap((verb): FaultRow[] => [
   {
@@ -139,4 +154,4 @@ const gone = VERBS.flatMap((verb): FaultRow[] => [
 ])
 
 /** What the line between desk and host does. */
-export const linkRows: readonly FaultRow[] = [...rowsAlong('link', passing), ...gone]
+export const linkRows: readonly FaultRow[] = [...rowsAlong('link', passing), underExecutable, ...gone]

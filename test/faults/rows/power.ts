@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { MojaboxProcess } from '../../e2e/support/mojabox-process.ts'
 import { powerCycleNode } from '../../lab/nodes.ts'
 import { waitFor } from '../../lab/wait.ts'
 import type { Ground } from '../ground.ts'
@@ -77,15 +78,20 @@ const atPoints = VERBS.flatMap((verb) =>
   ),
 )
 
-/** Cuts the power while a program runs in the host, for what is not the engine's own work. */
-const whileRuns = (fault: string, title: string, program: string): FaultRow => ({
+/** Cuts the power while `dpkg-deb` runs in the host: not the engine's own work. */
+const whileUnpacks = (
+  fault: string,
+  title: string,
+  begun: (command: MojaboxProcess) => Promise<unknown>,
+): FaultRow => ({
   id: `power/${fault}/install`,
   title: `power cut ${title}`,
   verb: 'install',
   async run(ground) {
     const subject = await ground.bare()
     const command = subject.start()
-    await subject.running(program)
+    await begun(command)
+    await subject.running('dpkg-deb')
     subject.host = await powerCycleNode(subject.host.name)
     return subject.recovered(await command.ended, 'done')
   },
@@ -93,6 +99,9 @@ const whileRuns = (fault: string, title: string, program: string): FaultRow => (
 
 /** The host loses its power. Its kernel is this machine's, so what was written is there: a missing sync does not show. */
 export const powerRows: readonly FaultRow[] = [
-  whileRuns('package-unpack', 'while dpkg unpacks', 'dpkg-deb'),
+  whileUnpacks('executable', 'while the executable comes', (command) => command.saw('transfer')),
+  whileUnpacks('package-unpack', 'while dpkg unpacks', (command) =>
+    command.saw('step-started', ({ id }) => id === 'packages'),
+  ),
   ...atPoints,
 ]

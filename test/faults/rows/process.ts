@@ -57,6 +57,24 @@ const engineAndDesk: readonly Harm[] = [
   },
 ]
 
+/** Before anything of ours is on the host: what has come is there for the next command. */
+const underExecutable: FaultRow = {
+  id: 'process/desk-killed-under-executable/install',
+  title: 'SIGKILL of the desk while the executable travels',
+  verb: 'install',
+  async run(ground) {
+    const subject = await ground.bare()
+    const killed = subject.start({}, ['--limit-rate', '8M'])
+    await killed.saw('transfer', ({ doneBytes, totalBytes }) => doneBytes > totalBytes / 2)
+    killed.signal('SIGKILL')
+    await killed.ended
+    const command = subject.startAgain()
+    const { doneBytes, totalBytes } = await command.saw('transfer', () => true)
+    expect(doneBytes).toBeGreaterThan(totalBytes / 3)
+    return subject.recovered(await command.ended, 'done')
+  },
+}
+
 /** A program that works for the engine dies in the middle of it, once. */
 const whileRuns: FaultRow[] = [
   {
@@ -66,6 +84,8 @@ const whileRuns: FaultRow[] = [
     async run(ground) {
       const subject = await ground.bare()
       const command = subject.start()
+      // The executable is unpacked by one as well.
+      await command.saw('step-started', ({ id }) => id === 'packages')
       await subject.running('dpkg-deb')
       await subject.on('systemctl', 'kill', '--signal=KILL', ENGINE)
       return subject.recovered(await command.ended, 'done')
@@ -78,6 +98,8 @@ const whileRuns: FaultRow[] = [
     async run(ground) {
       const subject = await ground.bare()
       const command = subject.start()
+      // The executable is unpacked by one as well.
+      await command.saw('step-started', ({ id }) => id === 'packages')
       await subject.running('dpkg-deb')
       await subject.on('pkill', '-KILL', '-x', 'dpkg')
       return subject.recovered(await command.ended, { exit: EXIT.step, code: 'command-failed' })
@@ -135,6 +157,7 @@ const whileRuns: FaultRow[] = [
 /** Processes that are killed: the desk's, the engine's, and those that the engine has work for it. */
 export const processRows: readonly FaultRow[] = [
   ...rowsAlong('process', [...deskKilled, ...engineAndDesk]),
+  underExecutable,
   ...whileRuns,
   ...engineKilled,
 ]

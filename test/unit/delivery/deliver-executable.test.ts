@@ -1,10 +1,12 @@
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { zstdCompressSync } from 'node:zlib'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { NODE_PATHS } from '../../../agent/contract/paths.ts'
 import { END_BYTES, encodeHeader, paddingBytes } from '../../../bundles/format/tar-header.ts'
 import { deliverExecutable } from '../../../installer/delivery/deliver-executable.ts'
@@ -68,6 +70,52 @@ describe('deliverExecutable', () => {
     node.answer = (argv) => (argv[0] === 'sha256sum' ? { code: 1 } : undefined)
     await deliverExecutable(node.connect(), inTar(packedTar(bytes)), () => {}, signal)
     expect(node.executed.at(-1)?.input?.equals(bytes)).toBe(true)
+  })
+
+  describe('where another had begun', () => {
+    const piece = join(NODE_PATHS.run, `${plain.sha256}.0`)
+    const partial = (pid: number) => `${NODE_PATHS.executable}.${pid}.partial`
+
+    /** A process with the words of one that receives, which waits for ever. */
+    async function receiver(...words: string[]) {
+      const child = spawn('setsid', ['sh', '-c', 'cat', 'sh', ...words], { stdio: 'pipe' })
+      const ended = once(child, 'exit')
+      onTestFinished(() => void child.kill())
+      await delay(50)
+      return { pid: child.pid ?? 0, ended }
+    }
+
+    async function begun(pid: number): Promise<void> {
+      await mkdir(folder, { recursive: true })
+      await mkdir(NODE_PATHS.run, { recursive: true })
+      for (const path of [partial(pid), `${piece}.${pid}`]) await writeFile(path, 'half')
+    }
+
+    it('takes away what one left that is no more', async () => {
+      await begun(spawnSync('true').pid)
+      await deliverExecutable(connectLocal('n1'), plain, () => {}, signal)
+      expect(await readdir(folder)).toEqual(['mojabox'])
+      expect(await readdir(NODE_PATHS.run).catch(() => 'gone')).toBe('gone')
+    })
+
+    it('ends one that still waits for the same, on a dead line', async () => {
+      const { pid, ended } = await receiver(NODE_PATHS.executable, join(NODE_PATHS.run, plain.sha256))
+      await begun(pid)
+      await deliverExecutable(connectLocal('n1'), plain, () => {}, signal)
+      await ended
+      expect(await readdir(folder)).toEqual(['mojabox'])
+      expect(await readdir(NODE_PATHS.run).catch(() => 'gone')).toBe('gone')
+    })
+
+    it('lets one be that receives another version, and any other process', async () => {
+      const { pid } = await receiver(NODE_PATHS.executable, join(NODE_PATHS.run, 'another'))
+      await begun(pid)
+      await rm(`${piece}.${pid}`)
+      await writeFile(`${piece}.${process.pid}`, 'of a process whose number is another’s now')
+      await deliverExecutable(connectLocal('n1'), plain, () => {}, signal)
+      expect((await readdir(folder)).sort()).toEqual(['mojabox', basename(partial(pid))])
+      process.kill(pid, 0)
+    })
   })
 
   it('sends nothing where the same is there', async () => {
@@ -167,10 +215,10 @@ describe('deliverExecutable', () => {
     node.answer = (argv) => (argv[0] === 'sha256sum' ? { code: 1 } : undefined)
     await deliverExecutable(node.connect(), plain, () => {}, signal)
     const call = node.executed.at(-1)
-    expect(call?.argv.slice(0, 2)).toEqual(['sh', '-c'])
-    expect(call?.argv[2]).not.toContain(NODE_PATHS.executable)
+    expect(call?.argv.slice(0, 4)).toEqual(['setsid', '--wait', 'sh', '-c'])
+    expect(call?.argv[4]).not.toContain(NODE_PATHS.executable)
     const pieces = [join(NODE_PATHS.run, plain.sha256), '1', String(bytes.length), '0']
-    expect(call?.argv.slice(3)).toEqual(['sh', NODE_PATHS.executable, plain.sha256, String(bytes.length), ...pieces])
+    expect(call?.argv.slice(5)).toEqual(['sh', NODE_PATHS.executable, plain.sha256, String(bytes.length), ...pieces])
     expect(call?.input?.equals(bytes)).toBe(true)
   })
 })
