@@ -102,7 +102,9 @@ export class Subject {
 
   /** The ledger has what it had and what an install puts there, and nothing of the commands is left behind. */
   async expectWhole(): Promise<void> {
-    expect(await this.readLedger()).toEqual(expect.arrayContaining([...FUNDED, ...(this.ledger ?? [])]))
+    const content = await this.readLedger()
+    const missing = [...FUNDED, ...(this.ledger ?? [])].filter((line) => !content.includes(line))
+    expect(missing, `the ledger has:\n${content.join('\n')}`).toEqual([])
     await this.engineIs('inactive')
     expect(await leftBehind(this.host.name)).toEqual([])
     this.whole = true

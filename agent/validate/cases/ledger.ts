@@ -5,12 +5,13 @@ import { decimalOf, type Funds, type LedgerAccount, unitsOf } from '../../deploy
 import { type CaseAbout, type Finding, fail, pass, reportCase, skip } from '../case.ts'
 import type { CaseGroup, ValidateContext } from '../context.ts'
 import { query } from '../database.ts'
+import { earlierMoves, REASON } from '../earlier-moves.ts'
 import { type Ground, groundOf } from '../ground.ts'
 
 /**
  * Moves a little money in and out of the first test DFSP's settlement account, through the admin API, Kafka, the handler
- * and the database. In comes first: a run that is cut short leaves the account with more, never with less, so it can be
- * repeated for ever. Every order is sent twice and must be carried out once.
+ * and the database. In comes first: a run that is cut short leaves the account with more, never with less, and the
+ * next one finishes what it had begun. Every order is sent twice and must be carried out once.
  */
 export const ledger: CaseGroup = {
   name: 'ledger',
@@ -97,13 +98,31 @@ class Move {
     this.participant = name
     if (!(await this.context.ledger.accountTypes(this.context.currency)).has(name)) return fail(`there is no ${name}`)
     this.account = await this.readAccount()
-    return this.account ? pass(`${decimalOf(-this.account.units)} ${this.context.currency} in it`) : fail('it has none')
+    if (this.account === undefined) return fail('it has none')
+    const cutShort = await this.finishEarlier(this.account)
+    if (cutShort?.status === 'fail') return cutShort
+    this.account = (await this.readAccount()) ?? this.account
+    return pass(`${decimalOf(-this.account.units)} ${this.context.currency} in it`)
+  }
+
+  /** What a validation that was cut short had reserved and not committed, and what it had brought in and not taken out. */
+  private async finishEarlier(account: LedgerAccount): Promise<Finding | undefined> {
+    if (!(await this.isEverythingRead())) return undefined
+    const { reserved, leftUnits } = await earlierMoves(this.context, this.ground.database, account.id)
+    for (const transferId of reserved) {
+      const finding = await this.commit(this.funds(transferId, account), 'of an earlier validation')
+      if (finding.status !== 'pass') return finding
+    }
+    if (leftUnits === 0n) return undefined
+    const funds = { ...this.funds(randomUUID(), account), units: leftUnits }
+    const finding = await this.reserve(funds, account.units)
+    return finding.status === 'pass' ? this.commit(funds, finding.found) : finding
   }
 
   async fundsIn(): Promise<Finding> {
     const start = this.start()
     const funds = this.funds(this.inward, start)
-    const finding = await this.observed('funds in', async () => {
+    const finding = await this.observed('funds in', funds, async () => {
       await this.context.ledger.recordFundsIn(funds)
       return this.balanceMoves(start.units, start.units - this.units)
     })
@@ -114,15 +133,23 @@ class Move {
   async fundsOut(): Promise<Finding> {
     const start = this.start()
     const funds = this.funds(this.outward, start)
-    const finding = await this.observed('funds out, reserved', async () => {
-      await this.context.ledger.reserveFundsOut(funds)
-      return this.balanceMoves(start.units - this.units, start.units)
-    })
+    const finding = await this.reserve(funds, start.units - this.units)
     if (finding.status !== 'pass') return finding
     await this.context.ledger.reserveFundsOut(funds)
-    return this.observed('funds out, committed', async () => {
+    return this.commit(funds, finding.found)
+  }
+
+  private reserve(funds: Funds, from: bigint): Promise<Finding> {
+    return this.observed('funds out, reserved', funds, async () => {
+      await this.context.ledger.reserveFundsOut(funds)
+      return this.balanceMoves(from, from + funds.units)
+    })
+  }
+
+  private commit(funds: Funds, moved: string): Promise<Finding> {
+    return this.observed('funds out, committed', funds, async () => {
       await this.context.ledger.commitFundsOut(funds)
-      return this.isCommitted(this.outward, finding.found)
+      return this.isCommitted(funds.transferId, moved)
     })
   }
 
@@ -154,19 +181,19 @@ class Move {
       transferId,
       currency,
       units: this.units,
-      reason: 'mojabox validate',
+      reason: REASON,
     }
   }
 
   /** Tells of one order, once it is known what came of it. */
-  private async observed(what: string, order: () => Promise<Finding>): Promise<Finding> {
+  private async observed(what: string, { units }: Funds, order: () => Promise<Finding>): Promise<Finding> {
     const startedAt = performance.now()
     const finding = await order()
     this.context.moved({
       tookMs: Math.round(performance.now() - startedAt),
       from: 'mojabox',
       to: this.ground.api.service,
-      what: `${what}: ${decimalOf(this.units)} ${this.context.currency}, ${this.participant}`,
+      what: `${what}: ${decimalOf(units)} ${this.context.currency}, ${this.participant}`,
       outcome: finding.found,
     })
     return finding
@@ -207,13 +234,19 @@ class Move {
 
   /** One partition is read in order: the commit that was seen was the last of our orders. Of several each is asked. */
   private async everythingRead(): Promise<void> {
+    const partitions = (await this.context.partitions()).get(this.ground.provisioning.fundsIn.topic) ?? 0
+    if (partitions !== 1) await this.isEverythingRead()
+  }
+
+  /** False when orders are still waiting for the handler after a while. */
+  private async isEverythingRead(): Promise<boolean> {
     const { group, topic } = this.ground.provisioning.fundsIn
     const partitions = (await this.context.partitions()).get(topic) ?? 0
-    if (partitions === 1) return
     const until = performance.now() + this.context.times.fundsMs
-    while (performance.now() < until) {
+    for (;;) {
       const lag = await this.context.kafka.lag(group, topic, partitions)
-      if (lag.every(({ committed, end }) => committed >= end)) return
+      if (lag.every(({ committed, end }) => committed >= end)) return true
+      if (performance.now() > until) return false
       await this.pause()
     }
   }

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { unitsOf } from '../../../agent/deployments/core-test-harness/ledger-api.ts'
+import { decimalOf, unitsOf } from '../../../agent/deployments/core-test-harness/ledger-api.ts'
 
 interface Account {
   id: number
@@ -72,6 +72,14 @@ export class FakeLedger {
     this.addAccount(name, 'POSITION', currency, true)
     this.addAccount(name, 'SETTLEMENT', currency, true).units = -funds
     this.limits.set(`${name} ${currency}`, '1000')
+  }
+
+  /** Of each change on an account: its transfer, how much, and the transfer's state now. */
+  movesOf(account: number): string[] {
+    const own = [...this.transfers].filter(([, transfer]) => transfer.account === account)
+    return own.flatMap(([id, { changes, states }]) =>
+      changes.map((change) => `${id}\t${decimalOf(change)}\t${states.at(-1)}`),
+    )
   }
 
   funds(name: string, currency: string): bigint {

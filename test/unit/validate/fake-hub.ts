@@ -209,6 +209,8 @@ export class FakeHub {
     const name = /p\.name = '([^']+)'/.exec(sql)?.[1]
     if (name !== undefined) return this.switch.changesOf(transferId, name).map(decimalOf).join('\n')
     if (sql.includes('expirationDate')) return String(this.switch.underWay())
+    const account = /participantCurrencyId = (\d+) and s\.reason/.exec(sql)?.[1]
+    if (account !== undefined) return this.ledger.movesOf(Number(account)).join('\n')
     if (sql.includes('information_schema')) return [...this.tables.keys()].join('\n')
     if (sql.includes('migration_lock')) return this.migrationLocked ? '1' : '0'
     if (sql.includes('from migration')) return String(this.tables.get('migration') ?? 0)

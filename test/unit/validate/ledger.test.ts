@@ -24,6 +24,33 @@ it('moves money in and out and leaves the balance as it was, again and again', a
   expect(hub.ledger.transfers.size).toBe(6)
 })
 
+it.each(['recordFundsOutPrepareReserve', 'recordFundsOutCommit'])(
+  'finishes what one that was cut short before its %s had begun',
+  async (action) => {
+    hub.ledger.onOrder = (order) => {
+      if (order.action === action) hub.ledger.burned.add(order.transferId)
+    }
+    expect((await outcome())[2]).toBe('ledger:funds-out fail')
+    hub.ledger.onOrder = () => {}
+    hub.ledger.burned.clear()
+    expect(await outcome()).toEqual([
+      'ledger:account pass',
+      'ledger:funds-in pass',
+      'ledger:funds-out pass',
+      'ledger:once pass',
+    ])
+    expect(hub.ledger.funds('mojaboxpayer', 'USD')).toBe(50_000n)
+    expect([...hub.ledger.transfers.values()].map(({ states }) => states.at(-1))).not.toContain('RESERVED')
+  },
+)
+
+it('touches nothing of earlier ones while orders wait for the handler', async () => {
+  hub.ledger.transfers.set('reserved', { account: 2, units: 1n, states: ['RESERVED'], changes: [1n] })
+  hub.kafka.unread.set('group-admin topic-admin', [1n])
+  await ledger.run(hub.context())
+  expect(hub.ledger.transfers.get('reserved')?.states).toEqual(['RESERVED'])
+})
+
 it('tells each movement of money, with what came of it', async () => {
   await ledger.run(hub.context())
   expect(hub.moved.map(({ from, to, what, outcome }) => `${from} > ${to}: ${what} = ${outcome}`)).toEqual([
