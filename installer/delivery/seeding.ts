@@ -9,9 +9,11 @@ type Tell = (message: DeskMessage) => void
 export type SeedingMessage = Extract<NodeMessage, { type: 'seeding' | 'wants' | 'has' | 'tried' }>
 
 /** What a host says when it asks for a blob. */
-export type SourceWish = Pick<Extract<NodeMessage, { type: 'get' }>, 'without' | 'slow'>
+export type SourceWish = Pick<Extract<NodeMessage, { type: 'get' }>, 'offset' | 'without' | 'slow'>
 
 const DESK = Symbol('desk')
+/** Who hands on a blob that it is getting itself may be so far behind the desk: on its way there, and on from there. */
+const UNDERWAY_BYTES = 4 * 1024 * 1024
 
 /** What the desk knows of one host. */
 class Member {
@@ -26,6 +28,8 @@ class Member {
   readonly has = new Set<Digest>()
   /** Blobs on their way to it, and from whom. */
   readonly sources = new Map<Digest, Member | typeof DESK>()
+  /** Up to where the desk has sent it what comes from there. */
+  readonly sent = new Map<Digest, number>()
   /** What it was told that nobody else wants. */
   readonly released = new Set<Digest>()
   /** The desk was much quicker than it. */
@@ -59,6 +63,7 @@ class Member {
   beginAnew(): void {
     this.has.clear()
     this.sources.clear()
+    this.sent.clear()
     this.released.clear()
     this.wants = undefined
   }
@@ -74,6 +79,8 @@ export interface HostSeeding {
   hear(message: SeedingMessage): void
   /** The host from which this one is to take a blob; undefined when it is the desk's to send. */
   sourceOf(digest: Digest, wish: SourceWish): string | undefined
+  /** The desk has sent it so much of a blob, counted from the blob's beginning. */
+  sent(digest: Digest, endBytes: number): void
   /** Resolves when no other host at work wants anything that this one might have. */
   unneeded(signal: AbortSignal): Promise<void>
   /** It is done, or has failed. */
@@ -115,6 +122,7 @@ export class Seeding {
       },
       hear: (message) => this.#hear(member, message),
       sourceOf: (digest, wish) => this.#sourceOf(member, digest, wish),
+      sent: (digest, endBytes) => void member.sent.set(digest, endBytes),
       unneeded: async (signal) => {
         if (!member.listener) return
         while (!signal.aborted && this.#others(member).some((other) => other.isHungry)) await delay(LOOK_EVERY_MS)
@@ -150,6 +158,7 @@ export class Seeding {
         for (const digest of message.digests) {
           member.has.add(digest)
           member.sources.delete(digest)
+          member.sent.delete(digest)
           this.#trial.left(member, digest)
         }
         this.#release(message.digests)
@@ -183,6 +192,7 @@ export class Seeding {
     const source =
       suspect && slow ? this.#better(member, digest, wish, suspect, slow) : this.#best(member, digest, wish)
     member.sources.set(digest, source ?? DESK)
+    member.sent.set(digest, wish.offset)
     return source?.host
   }
 
@@ -196,11 +206,11 @@ export class Seeding {
     return best?.other
   }
 
-  /** In place of a host that is slow: another that has the blob whole, the desk for a trial, or the slow one for all that. */
+  /** In place of a host that is slow: another that has the blob whole, the slow one for all that, or the desk for a trial. */
   #better(
     member: Member,
     digest: Digest,
-    { without = [] }: SourceWish,
+    { offset, without = [] }: SourceWish,
     suspect: Member,
     slow: Member,
   ): Member | undefined {
@@ -208,7 +218,9 @@ export class Seeding {
       .filter((other) => other !== suspect && other !== slow && !other.isSlow && !without.includes(other.host))
       .find((other) => other.has.has(digest) && canGive(other, digest))
     if (whole) return whole
-    if (slow.isSlow || !canGive(suspect, digest) || follows(suspect, member, digest)) return undefined
+    const mayFollow = !slow.isSlow && canGive(suspect, digest) && !follows(suspect, member, digest)
+    if (!mayFollow) return undefined
+    if (waitsForDesk(slow, digest, offset)) return suspect
     return this.#trial.begin({ member, digest, slow }) ? undefined : suspect
   }
 
@@ -248,6 +260,11 @@ function canGive({ state, listener, has, sources, tell, released }: Member, dige
   if (has.has(digest)) return true
   const source = sources.get(digest)
   return source !== undefined && (source !== DESK || tell !== undefined)
+}
+
+/** Whether nothing better can be had of it: the desk has not sent it more, as its link is busy with what was asked for before. */
+function waitsForDesk({ sources, sent }: Member, digest: Digest, offset: number): boolean {
+  return sources.get(digest) === DESK && (sent.get(digest) ?? 0) - offset <= UNDERWAY_BYTES
 }
 
 /** Whom the blob comes from in the end: one that has it whole, or gets it from the desk. */

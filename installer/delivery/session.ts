@@ -148,7 +148,8 @@ class BlobServer {
     else if (isAboutSeeding(message)) this.#seeding?.hear(message)
   }
 
-  #get({ id, digest, offset, ...wish }: Extract<NodeMessage, { type: 'get' }>): void {
+  #get({ id, digest, ...wish }: Extract<NodeMessage, { type: 'get' }>): void {
+    const { offset } = wish
     const host = wish.without && this.#seeding?.sourceOf(digest, wish)
     if (host === undefined) void this.#answer(id, digest, offset)
     else this.#channel.send({ type: 'elsewhere', id, host })
@@ -166,11 +167,14 @@ class BlobServer {
       }
       this.#channel.send({ type: 'blob', id, size })
       const place = size <= CHUNK_BYTES ? 0 : id
+      let end = offset
       for await (const piece of this.#blobs.read(digest, offset)) {
         for (let at = 0; at < piece.length; at += CHUNK_BYTES) {
           if (this.#closed || this.#cancelled.delete(id)) return
           const chunk = piece.subarray(at, at + CHUNK_BYTES)
           await this.#turns.take(place, () => this.#channel.sendData(id, chunk))
+          end += chunk.length
+          this.#seeding?.sent(digest, end)
         }
       }
       this.#channel.send({ type: 'end', id })

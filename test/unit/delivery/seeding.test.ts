@@ -6,6 +6,8 @@ import { digestOf } from '../../../bundles/format/digest.ts'
 import type { Digest } from '../../../bundles/format/manifest.ts'
 import { Seeding } from '../../../installer/delivery/seeding.ts'
 
+/** Bytes, more than are on their way at any time. */
+const LARGE = 50_000_000
 const [L1, L2] = [digestOf('layer 1'), digestOf('layer 2')]
 
 /** A run over these hosts, of which each is at work and has opened its port. */
@@ -29,8 +31,14 @@ function siteOf(...names: string[]) {
       link: () => part.linked((message) => told.push(message)),
       wants: (...digests: Digest[]) => part.hear({ type: 'wants', digests }),
       has: (...digests: Digest[]) => part.hear({ type: 'has', digests }),
-      ask: (digest: Digest, ...without: string[]) => part.sourceOf(digest, { without }) ?? 'desk',
-      slow: (digest: Digest, slow: string) => part.sourceOf(digest, { without: [], slow }) ?? 'desk',
+      /** What the desk is to send it, it sends at once, far ahead of who follows. */
+      ask(digest: Digest, ...without: string[]) {
+        const source = part.sourceOf(digest, { offset: 0, without })
+        if (source === undefined) part.sent(digest, LARGE)
+        return source ?? 'desk'
+      },
+      slow: (digest: Digest, slow: string, offset = 0) =>
+        part.sourceOf(digest, { offset, without: [], slow }) ?? 'desk',
       tried: (digest: Digest, quicker: boolean) => part.hear({ type: 'tried', digest, quicker }),
       peers: () => of('peers').at(-1)?.peers,
       released: () => of('release').flatMap(({ digests }) => digests),
@@ -148,6 +156,18 @@ describe('a host that is slow', () => {
     b.has(L1)
     expect(c.slow(L2, 'a')).toBe('desk')
     expect(c.ask(L1)).toBe('b')
+  })
+
+  it('is not to blame for what the desk has not sent it either: its link is busy with what was asked for before', () => {
+    const [a, b, c] = joined('a', 'b', 'c')
+    a.ask(L1)
+    a.sent(L1, 5_000_000)
+    b.ask(L1)
+    expect(c.ask(L1)).toBe('b')
+    expect(c.slow(L1, 'b', 4_000_000)).toBe('b')
+    expect(b.slow(L1, 'a', 5_000_000)).toBe('a')
+    a.sent(L1, 15_000_000)
+    expect(b.slow(L1, 'a', 5_000_000)).toBe('desk')
   })
 
   it('is kept when the desk is no quicker; it is tried again only after a while, each time a longer one', () => {

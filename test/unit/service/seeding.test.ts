@@ -40,7 +40,8 @@ function siteOf(names: string[]) {
         desk.heard.push(message)
         if (['seeding', 'wants', 'has', 'tried'].includes(message.type)) part.hear(message as SeedingMessage)
         if (message.type !== 'get') return
-        const { id, digest, offset, ...wish } = message
+        const { id, digest, ...wish } = message
+        const { offset } = wish
         const source = wish.without && part.sourceOf(digest, wish)
         if (source !== undefined) return desk.channel.send({ type: 'elsewhere', id, host: source })
         sent.push({ host: name, digest, offset })
@@ -48,6 +49,7 @@ function siteOf(names: string[]) {
         for (let at = offset; at < bytes.length; at += PIECE) {
           await site.beforePiece(name, at)
           await desk.send({ id }, bytes.subarray(at, at + PIECE))
+          part.sent(digest, at + PIECE)
         }
         desk.end({ id })
       }
