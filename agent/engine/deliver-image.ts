@@ -2,15 +2,7 @@ import { hexOf } from '../../bundles/format/digest.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
 import type { RunCommand } from '../contract/step.ts'
 import { collectDocker } from '../facts/docker.ts'
-import {
-  imageIdIn,
-  listImages,
-  loadImages,
-  pullImage,
-  removeImage,
-  splitReference,
-  tagImage,
-} from '../runtimes/docker.ts'
+import { listImages, loadImages, pullImage, removeImage, splitReference, tagImage } from '../runtimes/docker.ts'
 import { heldLayers } from '../runtimes/held-layers.ts'
 import { imageArchive } from '../store/image-archive.ts'
 import type { CarriedImage } from '../store/image-content.ts'
@@ -34,7 +26,7 @@ export async function deliverImage(image: CarriedImage, delivery: Delivery): Pro
   const { repository, tag } = splitReference(image.name)
   const mirrored = `${delivery.mirror}/${repository}`
   await pullImage(mirrored, tag, delivery.signal)
-  const isWhole = imageIdIn(await listImages(delivery.signal), `${mirrored}:${tag}`) !== undefined
+  const isWhole = (await listImages(delivery.signal, `${mirrored}:${tag}`)).length > 0
   if (!isWhole) await complete(image, `${mirrored}:${tag}`, delivery)
   await tagImage(`${mirrored}:${tag}`, repository, tag)
   await removeImage(`${mirrored}:${tag}`, true)
