@@ -9,16 +9,12 @@ beforeEach(async () => {
 })
 afterEach(() => hub.ledger.close())
 
+const ALL_PASS = ['ledger:account pass', 'ledger:funds-in pass', 'ledger:funds-out pass', 'ledger:once pass']
 const outcome = async () => (await ledger.run(hub.context())).map(({ id, status }) => `${id} ${status}`)
 
 it('moves money in and out and leaves the balance as it was, again and again', async () => {
   for (let round = 0; round < 3; round += 1) {
-    expect(await outcome()).toEqual([
-      'ledger:account pass',
-      'ledger:funds-in pass',
-      'ledger:funds-out pass',
-      'ledger:once pass',
-    ])
+    expect(await outcome()).toEqual(ALL_PASS)
     expect(hub.ledger.funds('mojaboxpayer', 'USD')).toBe(50_000n)
   }
   expect(hub.ledger.transfers.size).toBe(6)
@@ -33,12 +29,7 @@ it.each(['recordFundsOutPrepareReserve', 'recordFundsOutCommit'])(
     expect((await outcome())[2]).toBe('ledger:funds-out fail')
     hub.ledger.onOrder = () => {}
     hub.ledger.burned.clear()
-    expect(await outcome()).toEqual([
-      'ledger:account pass',
-      'ledger:funds-in pass',
-      'ledger:funds-out pass',
-      'ledger:once pass',
-    ])
+    expect(await outcome()).toEqual(ALL_PASS)
     expect(hub.ledger.funds('mojaboxpayer', 'USD')).toBe(50_000n)
     expect([...hub.ledger.transfers.values()].map(({ states }) => states.at(-1))).not.toContain('RESERVED')
   },
