@@ -77,6 +77,8 @@ export class HubStack {
     if (own) definition.profiles[profile] = own(definition.profiles)
     const stack = new HubStack(compose, definition, profile, checksSignatures)
     await stack.render()
+    // A run that was ended half-way leaves its volumes, and MySQL keeps the password that it was made with.
+    await stack.down()
     await stack.up(...stack.profile.backing)
     return stack
   }
@@ -84,7 +86,11 @@ export class HubStack {
   /** Not by Compose's own `--wait`: that gives up on a service that was not well when it looked, and is about to be. */
   async up(...services: string[]): Promise<void> {
     await this.composed(['up', '--detach', ...services])
-    await waitFor('every service to be well', async () => (await this.unwell()).length === 0, { timeoutMs: 120_000 })
+    await waitFor('every service to be well', async () => (await this.unwell()).length === 0, {
+      timeoutMs: 120_000,
+    }).catch(async (error: Error) => {
+      throw new Error(`${error.message}\n${await this.saidByUnwell()}`, { cause: error })
+    })
   }
 
   private async unwell(): Promise<string[]> {
@@ -93,6 +99,16 @@ export class HubStack {
       run(['docker', 'ps', '--quiet', ...project, '--filter', `health=${health}`]),
     )
     return (await Promise.all(listed)).flatMap(({ stdout }) => stdout.split('\n').filter(Boolean))
+  }
+
+  /** What each of them last said, and what its health check did: a run elsewhere leaves nothing else to look at. */
+  private async saidByUnwell(): Promise<string> {
+    const about = (await this.unwell()).map(async (id) => {
+      const state = await run(['docker', 'inspect', '--format', '{{.Name}} {{json .State}}', id])
+      const logs = await run(['docker', 'logs', '--tail', '20', id])
+      return [state.stdout, logs.stdout, logs.stderr].join('\n')
+    })
+    return (await Promise.all(about)).join('\n')
   }
 
   async composed(argv: string[]): Promise<void> {
@@ -147,8 +163,12 @@ export class HubStack {
   }
 
   async remove(): Promise<void> {
-    await this.composed(['--profile', 'sdk', 'down', '--volumes', '--timeout', '2'])
+    await this.down()
     await rm(this.folder, { recursive: true, force: true })
+  }
+
+  private async down(): Promise<void> {
+    await this.composed(['--profile', 'sdk', 'down', '--volumes', '--timeout', '2'])
   }
 
   private async render(): Promise<void> {
