@@ -65,8 +65,8 @@ async function carriedImage(
 const ACCOUNTING_LIMIT_MS = 2_000
 
 export interface ImageContent extends MirrorContent {
-  /** Bytes that are to come. */
-  readonly totalBytes: number
+  /** What is to come; more, where a layer cannot be made of what is here. */
+  readonly blobsToCome: { digest: Digest; sizeBytes: number }[]
   /** Layers that the runtime has already. */
   readonly skipped: { layers: number; bytes: number }
   /** What was made on the node, in place of layers that would have come. */
@@ -131,9 +131,9 @@ export function imageContent(
   const content: ImageContent = {
     failed: failure.signal,
 
-    get totalBytes() {
+    get blobsToCome() {
       const own = [...blobs].filter(([digest]) => !made.has(digest) && !skipped.has(digest))
-      return [...own, ...patches].reduce((sum, [, size]) => sum + size, 0)
+      return [...own, ...patches].map(([digest, sizeBytes]) => ({ digest, sizeBytes }))
     },
 
     skipped: { layers: skipped.size, bytes: [...skipped.values()].reduce((sum, size) => sum + size, 0) },

@@ -42,6 +42,12 @@ export class Store implements BlobSource {
     return (await stat(this.blobPath(digest)).catch(() => undefined))?.size
   }
 
+  /** How much of a blob of that size is here, whole or as far as it came; what is longer is not it. */
+  async hereBytes(digest: Digest, sizeBytes: number): Promise<number> {
+    const found = (await this.sizeOf(digest)) ?? (await stat(this.ingestPath(digest)).catch(() => undefined))?.size ?? 0
+    return found > sizeBytes ? 0 : found
+  }
+
   read(digest: Digest, offsetBytes = 0): Readable {
     // Errors of the file become ours; a reader that goes away closes the file too.
     return Readable.from(this.#pieces(digest, offsetBytes), { objectMode: false })

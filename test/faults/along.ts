@@ -23,7 +23,7 @@ interface AlongRow extends FaultRow {
 }
 
 /** Bytes a second: slow enough for each fault to come while images travel. */
-const RATE: Record<FaultVerb, string> = { install: '8M', upgrade: '2M' }
+const RATE: Record<FaultVerb, string> = { install: '4M', upgrade: '1M' }
 
 /** The part of the transfer over which harms are spread: some of them take seconds, in which more comes. */
 const SPREAD = 0.8
@@ -96,7 +96,7 @@ async function hurtOnce(
 ): Promise<void> {
   const soMuch = async () => goneOver(commands) || travel(commands).part >= at
   await waitFor('images to travel', soMuch, { timeoutMs: 180_000 })
-  if (imagesDone(last(commands))) throw new Error('the images had come before')
+  if (imagesDone(last(commands))) throw new Error(`the images had come before: ${JSON.stringify(travel(commands))}`)
   const command = last(commands)
   const then = await harm.make(subject, command, ground)
   if (then !== command) commands.push(then)
@@ -106,21 +106,18 @@ async function hurtOnce(
   if (goneOver(commands) && !imagesDone(then)) throw new Error('the command ended')
 }
 
-/** How much of the images has come, over all engines: one that begins anew counts only what it brings itself. */
+/** How much of the images has come: all but what the engine of the moment has still to get, of what the first one lacked. */
 function travel(commands: readonly MojaboxProcess[]): { part: number; told: number } {
-  let earlier = 0
-  let done = 0
-  /** As the first engine counted: later ones count only what is left. */
   let total: number | undefined
+  let part = 0
   let told = 0
   for (const event of commands.flatMap(({ events }) => events)) {
     if (event.type !== 'step-progress' || event.id !== 'images') continue
     told += 1
     total ??= event.total
-    if (event.done < done) earlier += done
-    done = event.done
+    part = 1 - (event.total - event.done) / total
   }
-  return { part: (earlier + done) / (total ?? Number.POSITIVE_INFINITY), told }
+  return { part, told }
 }
 
 const imagesDone = ({ events }: MojaboxProcess) =>

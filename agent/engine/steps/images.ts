@@ -18,6 +18,7 @@ import { type CarriedImage, carriedImages, imageContent } from '../../store/imag
 import { type LayerForms, layerForms, wantsWhole } from '../../store/layer-forms.ts'
 import { serveMirror } from '../../store/mirror.ts'
 import { deliverImage } from '../deliver-image.ts'
+import { followArrivals } from './follow-arrivals.ts'
 
 export interface ImagesParams {
   /** Full references, as the bundle and the Compose file name them. */
@@ -55,9 +56,9 @@ export const images: StepHandler<ImagesParams> = {
       context.note(`Docker has ${count} already: ${bytesText(skipped.bytes)} less to send`)
     }
     const mirror = await serveMirror(content)
-    const startBytes = context.arrivals.fetchedBytes
-    context.arrivals.onBytes = () =>
-      context.progress(context.arrivals.fetchedBytes - startBytes, content.totalBytes, 'bytes')
+    const following = await followArrivals(context, () => content.blobsToCome)
+    if (following.hereBytes > 0)
+      context.note(`${bytesText(following.hereBytes)} came in an earlier run: so much less to send`)
     const limit = pLimit(PULLS_AT_ONCE)
     const signal = AbortSignal.any([context.signal, content.failed])
     try {
@@ -72,7 +73,7 @@ export const images: StepHandler<ImagesParams> = {
       // Why a blob did not come says more than that the daemon's pull was cut.
       throw content.failed.aborted ? content.failed.reason : error
     } finally {
-      context.arrivals.onBytes = () => {}
+      following.end()
       await mirror.close()
       await content.settle()
     }

@@ -1,16 +1,11 @@
 import { rm } from 'node:fs/promises'
 import pLimit from 'p-limit'
-import type { Digest } from '../../../bundles/format/manifest.ts'
 import type { StepContext, StepHandler } from '../../contract/step.ts'
+import { type BlobToCome, followArrivals } from './follow-arrivals.ts'
 
 export interface StoreParams {
   title: string
-  blobs: KeptBlob[]
-}
-
-interface KeptBlob {
-  digest: Digest
-  sizeBytes: number
+  blobs: BlobToCome[]
 }
 
 const AT_ONCE = 4
@@ -28,14 +23,12 @@ export const store: StepHandler<StoreParams> = {
 
   async apply(context, params) {
     await context.store.prepare()
-    const totalBytes = params.blobs.reduce((sum, blob) => sum + blob.sizeBytes, 0)
-    const startBytes = context.arrivals.fetchedBytes
-    context.arrivals.onBytes = () => context.progress(context.arrivals.fetchedBytes - startBytes, totalBytes, 'bytes')
+    const following = await followArrivals(context, () => params.blobs)
     const limit = pLimit(AT_ONCE)
     try {
       await Promise.all(params.blobs.map((blob) => limit(() => keep(context, blob))))
     } finally {
-      context.arrivals.onBytes = () => {}
+      following.end()
     }
   },
 
@@ -45,12 +38,12 @@ export const store: StepHandler<StoreParams> = {
 }
 
 /** Whether it is there, and still is what it was: a disk may have lost some of it. A large one is read when it is used. */
-async function isKept({ store }: StepContext, { digest, sizeBytes }: KeptBlob): Promise<boolean> {
+async function isKept({ store }: StepContext, { digest, sizeBytes }: BlobToCome): Promise<boolean> {
   if (sizeBytes <= DOCUMENT_BYTES) return store.isWhole(digest)
   return (await store.sizeOf(digest)) === sizeBytes
 }
 
-async function keep(context: StepContext, blob: KeptBlob): Promise<void> {
+async function keep(context: StepContext, blob: BlobToCome): Promise<void> {
   const { store, arrivals } = context
   if ((await store.sizeOf(blob.digest)) !== undefined && !(await isKept(context, blob))) await store.remove(blob.digest)
   await arrivals.keep(blob.digest, blob.sizeBytes)

@@ -27,6 +27,19 @@ describe('the store', () => {
     expect(desk.asked).toHaveLength(2)
   })
 
+  it('tells of what is still to come: what an earlier run brought, or half of it, is no part of that', async () => {
+    const { store, desk, context, params } = await setUp()
+    const [document, large] = params.blobs
+    const more = Buffer.from('one more')
+    if (!document || !large) throw new Error('two blobs are set up')
+    await step.apply(context, { ...params, blobs: [document] })
+    await store.prepare()
+    await writeFile(store.ingestPath(large.digest), Buffer.alloc(120_000, 'package '))
+    const blobs = [document, large, { digest: desk.add(more), sizeBytes: more.length }]
+    await step.apply(context, { ...params, blobs })
+    expect(context.progressed.at(-1)).toEqual([80_000 + more.length, 80_000 + more.length, 'bytes'])
+  })
+
   it('brings a document anew that the disk has damaged', async () => {
     const { store, desk, context, params, digests } = await setUp()
     await step.apply(context, params)

@@ -1,0 +1,44 @@
+import type { Digest } from '../../../bundles/format/manifest.ts'
+import type { StepContext } from '../../contract/step.ts'
+
+export interface BlobToCome {
+  digest: Digest
+  sizeBytes: number
+}
+
+/** A line of events for each piece of 32 KiB would be more than anybody reads. */
+const TELL_EVERY_MS = 100
+
+/**
+ * Tells as progress what arrives of these blobs, which are asked for again each time: more may have to come than was
+ * thought. What an earlier run has brought is not among what is to come.
+ *
+ * @returns the bytes that were here before, and how to end it
+ */
+export async function followArrivals(
+  { arrivals, store, progress }: StepContext,
+  blobs: () => readonly BlobToCome[],
+): Promise<{ hereBytes: number; end: () => void }> {
+  const here = await Promise.all(blobs().map(({ digest, sizeBytes }) => store.hereBytes(digest, sizeBytes)))
+  const hereBytes = here.reduce((sum, bytes) => sum + bytes, 0)
+  const startBytes = arrivals.fetchedBytes
+  let toldMs = 0
+  arrivals.onBytes = () => {
+    const done = arrivals.fetchedBytes - startBytes
+    // Never less than what came: a damaged one comes twice.
+    const total = Math.max(
+      done,
+      blobs().reduce((sum, { sizeBytes }) => sum + sizeBytes, -hereBytes),
+    )
+    const nowMs = performance.now()
+    if (done < total && nowMs - toldMs < TELL_EVERY_MS) return
+    toldMs = nowMs
+    progress(done, total, 'bytes')
+  }
+  return {
+    hereBytes,
+    end: () => {
+      arrivals.onBytes = () => {}
+    },
+  }
+}
