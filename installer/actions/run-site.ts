@@ -52,6 +52,8 @@ interface HostRun extends SiteRun {
   part: HostSeeding | undefined
   /** One for all hosts. */
   executableSeeding: ExecutableSeeding
+  /** Lets the next host begin. */
+  leaveTurn: () => void
 }
 
 /** A lost link is taken up again for this long before it counts as a failure, milliseconds. */
@@ -75,7 +77,7 @@ export async function runSite(options: SiteRun): Promise<unknown> {
   const outcomes = await eachHost(
     site.hosts,
     site.parallel,
-    async (host) => {
+    async (host, leaveTurn) => {
       const part = seeding.of(host.name)
       const order = orderFor(options, host, run, part?.address)
       const emit: Emit = (body) =>
@@ -84,7 +86,7 @@ export async function runSite(options: SiteRun): Promise<unknown> {
       let told = false
       part?.begin()
       try {
-        const last = await persist({ ...options, part, executableSeeding }, host, order, emit)
+        const last = await persist({ ...options, part, executableSeeding, leaveTurn }, host, order, emit)
         told = true
         if (last.outcome === 'failed') throw new MojaboxError(last.error ?? UNSAID)
       } catch (cause) {
@@ -244,6 +246,7 @@ async function once(
       order,
       blobs: bundle && rate ? rate.paced(bundle) : bundle,
       seeding: options.part,
+      onLending: options.leaveTurn,
       onEvent,
       signal,
     })

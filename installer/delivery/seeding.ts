@@ -53,9 +53,9 @@ class Member {
     return this.wants.has(digest) && !this.has.has(digest)
   }
 
-  /** Whether others should wait for it: it is at work, can be spoken to, and lacks something. */
+  /** Whether others should wait for it: its turn comes yet, or it is at work, can be spoken to, and lacks something. */
   get isHungry(): boolean {
-    if (this.state !== 'begun' || (this.#linked && this.tell === undefined)) return false
+    if (this.state === 'ended' || (this.#linked && this.tell === undefined)) return false
     return this.wants === undefined || [...this.wants].some((digest) => !this.has.has(digest))
   }
 
@@ -81,7 +81,7 @@ export interface HostSeeding {
   sourceOf(digest: Digest, wish: SourceWish): string | undefined
   /** The desk has sent it so much of a blob, counted from the blob's beginning. */
   sent(digest: Digest, endBytes: number): void
-  /** Resolves when no other host at work wants anything that this one might have. */
+  /** Resolves when no other host wants anything that this one might have; its turn has to be left for them to come. */
   unneeded(signal: AbortSignal): Promise<void>
   /** It is done, or has failed. */
   end(): void

@@ -28,6 +28,8 @@ export interface SessionOptions {
   blobs: BlobSource | undefined
   /** Where the run's hosts pass blobs on to each other. */
   seeding?: HostSeeding | undefined
+  /** The host's own work is done: what it does from now on is for the others. */
+  onLending?: () => void
   onEvent: (event: Event) => void
   signal: AbortSignal
 }
@@ -87,7 +89,7 @@ export async function watchRun(options: SessionOptions): Promise<RunFinished> {
       })
       channel.send({ type: 'hello', protocol: PROTOCOL_VERSION, order, deskTime: new Date().toISOString() })
     })
-    if (seeding) await seeGone(seeding, end, channel, signal)
+    if (seeding) await seeGone(seeding, end, channel, options)
     return end
   } finally {
     seeding?.lost()
@@ -108,9 +110,12 @@ async function seeGone(
   seeding: HostSeeding,
   { outcome }: RunFinished,
   channel: Channel<NodeMessage, DeskMessage>,
-  signal: AbortSignal,
+  { onLending, signal }: SessionOptions,
 ): Promise<void> {
-  if (outcome === 'done') await Promise.race([seeding.unneeded(signal), channel.closed])
+  if (outcome === 'done') {
+    onLending?.()
+    await Promise.race([seeding.unneeded(signal), channel.closed])
+  }
   channel.send({ type: 'dismiss' })
   await Promise.race([channel.closed, delay(GOODBYE_LIMIT_MS, undefined, { ref: false })])
 }

@@ -6,25 +6,32 @@ export type Outcome<T> = { host: string; ok: T } | { host: string; error: unknow
 
 /**
  * Does `work` on every host, at most `parallel` at once, each with its own outcome, in the order given. Never rejects:
- * one dead host does not stop the others. After an abort no further host is begun.
+ * one dead host does not stop the others. After an abort no further host is begun. A work that only waits for the other
+ * hosts leaves its turn to the next.
  */
 export async function eachHost<H extends { name: string }, T>(
   hosts: readonly H[],
   parallel: number,
-  work: (host: H) => Promise<T>,
+  work: (host: H, leaveTurn: () => void) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<Outcome<T>[]> {
   const inTurn = pLimit(Math.max(1, parallel))
+  const outcomeOf = async (host: H, leaveTurn: () => void): Promise<Outcome<T>> => {
+    try {
+      signal?.throwIfAborted()
+      return { host: host.name, ok: await work(host, leaveTurn) }
+    } catch (error) {
+      return { host: host.name, error }
+    }
+  }
   return Promise.all(
-    hosts.map((host) =>
-      inTurn(async (): Promise<Outcome<T>> => {
-        try {
-          signal?.throwIfAborted()
-          return { host: host.name, ok: await work(host) }
-        } catch (error) {
-          return { host: host.name, error }
-        }
-      }),
+    hosts.map(
+      (host) =>
+        new Promise<Outcome<T>>((resolve) => {
+          void inTurn(
+            () => new Promise<void>((leaveTurn) => void outcomeOf(host, leaveTurn).then(resolve).finally(leaveTurn)),
+          )
+        }),
     ),
   )
 }

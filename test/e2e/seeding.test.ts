@@ -59,6 +59,13 @@ async function expectNothingLeft(hosts: LabNode[]): Promise<void> {
   }
 }
 
+async function expectSentOnce(hosts: LabNode[]): Promise<void> {
+  const received = await Promise.all(hosts.map(({ pid }) => receivedFrom(pid)))
+  const sentBytes = received.reduce((sum, { hereBytes }) => sum + hereBytes, 0)
+  const takenBytes = Math.min(...received.map(({ hereBytes, nodesBytes }) => hereBytes + nodesBytes))
+  expect(sentBytes / takenBytes).toBeLessThan(SHARE)
+}
+
 describe('three hosts that reach each other', () => {
   const site = siteOfThree()
   let running: MojaboxProcess
@@ -79,12 +86,8 @@ describe('three hosts that reach each other', () => {
   })
 
   test('take from the desk, all together, little more than one of them would', async () => {
-    const { hosts } = site
     await expectAllPassed(await running.ended)
-    const received = await Promise.all(hosts.map(({ pid }) => receivedFrom(pid)))
-    const sentBytes = received.reduce((sum, { hereBytes }) => sum + hereBytes, 0)
-    const takenBytes = Math.min(...received.map(({ hereBytes, nodesBytes }) => hereBytes + nodesBytes))
-    expect(sentBytes / takenBytes).toBeLessThan(SHARE)
+    await expectSentOnce(site.hosts)
     expect(all(running.events, 'seeded').some(({ fromPeersBytes }) => fromPeersBytes > 100e6)).toBe(true)
   })
 
@@ -96,6 +99,18 @@ describe('three hosts that reach each other', () => {
   test('say no secret of what lets them in at each other', async () => {
     const { stdout, stderr } = await running.ended
     expect(stdout + stderr).not.toMatch(/ticket|secret"|PRIVATE KEY/)
+  })
+})
+
+describe('three hosts, one after the other', () => {
+  const site = siteOfThree()
+
+  test('take from the desk no more than when they are at work at once', async () => {
+    const { desk, hosts } = site
+    for (const { pid } of hosts) await countReceived(pid)
+    await expectAllPassed(await desk.run(['install', '--parallel', '1', ...desk.flags(hosts)]))
+    await expectSentOnce(hosts)
+    await expectNothingLeft(hosts)
   })
 })
 

@@ -333,10 +333,17 @@ describe('unneeded', () => {
     expect(await settles(a.unneeded(never))).toBe(true)
   })
 
-  it('waits for no host whose turn has not come: it may be waiting for this one’s', async () => {
+  it('waits for a host whose turn has not come: it would have to ask the desk for what this one has', async () => {
     const { hosts } = siteOf('a', 'b')
-    hosts[0].join()
-    expect(await settles(hosts[0].unneeded(never))).toBe(true)
+    const [a, b] = hosts
+    a.join()
+    a.has(L1)
+    expect(await settles(a.unneeded(never))).toBe(false)
+    b.join()
+    b.wants(L1)
+    expect(b.ask(L1)).toBe('a')
+    b.has(L1)
+    expect(await settles(a.unneeded(never))).toBe(true)
   })
 
   it('waits for no host that ended, or whose link is down', async () => {

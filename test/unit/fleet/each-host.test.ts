@@ -18,6 +18,19 @@ test('never has more hosts at work than allowed', async () => {
   expect(most).toBe(2)
 })
 
+test('lets the next begin where one only waits for the others', async () => {
+  const begun: string[] = []
+  const all = Promise.withResolvers<void>()
+  const outcomes = await eachHost(hosts, 1, async ({ name }, leaveTurn) => {
+    begun.push(name)
+    if (begun.length === hosts.length) all.resolve()
+    leaveTurn()
+    await all.promise
+    return name
+  })
+  expect(outcomes).toEqual(hosts.map(({ name }) => ({ host: name, ok: name })))
+})
+
 test('keeps the order given, each host with its own outcome', async () => {
   const outcomes = await eachHost(hosts, 8, async ({ name }) => {
     await pause(name === 'a' ? 20 : 1)
