@@ -1,17 +1,14 @@
-import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { PassThrough, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { createReadStream } from 'node:fs'
+import { PassThrough, type Transform } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { digestOf } from '../../format/digest.ts'
 import { jsonBytes } from '../../format/json-bytes.ts'
 import { ANNOTATIONS, type Descriptor, type Digest, MEDIA_TYPES, OciManifest } from '../../format/manifest.ts'
+import { byteCounter } from '../byte-counter.ts'
 import type { Cache } from '../cache.ts'
-import { diskFull } from '../disk-full.ts'
 import { shareContent } from '../sbom/read-layer.ts'
 import type { BuildContext } from '../source.ts'
-import { compressZstd, ZSTD_LEVEL } from '../zstd.ts'
+import { compressInto, ZSTD_LEVEL } from '../zstd.ts'
 import { ociForm } from './oci-form.ts'
 import type { RawManifest } from './origin.ts'
 
@@ -63,52 +60,14 @@ function readFact(text: string): Compressed {
 
 /** Into the cache; what it came to, as JSON. */
 async function compressed({ digest, mediaType }: Descriptor, cache: Cache, signal: AbortSignal): Promise<string> {
-  const scratch = cache.scratch()
-  const [plain, packed] = [counter(), counter()]
-  try {
-    await pipeline(
-      createReadStream(cache.pathOf(digest), { highWaterMark: 1024 * 1024 }),
-      unpacker(mediaType),
-      plain.stream,
-      compressZstd(),
-      packed.stream,
-      createWriteStream(scratch),
-      { signal },
-    )
-    await cache.adopt(scratch, packed.digest())
-  } catch (error) {
-    await rm(scratch, { force: true })
-    throw diskFull(error, scratch)
-  }
-  const made: Compressed = {
-    digest: packed.digest(),
-    size: packed.bytes(),
-    plainDigest: plain.digest(),
-    plainBytes: plain.bytes(),
-  }
+  const plain = byteCounter()
+  const layer = createReadStream(cache.pathOf(digest), { highWaterMark: 1024 * 1024 })
+  const packed = await compressInto(cache, [layer, unpacker(mediaType), plain.stream], signal)
+  const made: Compressed = { ...packed, plainDigest: plain.digest(), plainBytes: plain.bytes() }
   return JSON.stringify(made)
 }
 
 function unpacker(mediaType: string): Transform {
   if (/[.+]gzip$/.test(mediaType)) return createGunzip({ chunkSize: 256 * 1024 })
   return /[.+]zstd$/.test(mediaType) ? createZstdDecompress() : new PassThrough()
-}
-
-/** Hashes and counts what passes through. */
-function counter(): { stream: Transform; digest(): Digest; bytes(): number } {
-  const hash = createHash('sha256')
-  let bytes = 0
-  let found: Digest | undefined
-  const stream = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk)
-      bytes += chunk.length
-      done(null, chunk)
-    },
-  })
-  const digest = (): Digest => {
-    found ??= `sha256:${hash.digest('hex')}`
-    return found
-  }
-  return { stream, digest, bytes: () => bytes }
 }
