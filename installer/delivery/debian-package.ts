@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream'
-import { gzipSync } from 'node:zlib'
 import { END_BYTES, encodeHeader, paddingBytes } from '../../bundles/format/tar-header.ts'
 import type { Sendable } from './executable.ts'
 
@@ -16,7 +15,7 @@ export function debianPackage({ sha256, sizeBytes, open }: Sendable): Sendable {
   const head = Buffer.concat([
     Buffer.from('!<arch>\n'),
     member('debian-binary', Buffer.from('2.0\n')),
-    member('control.tar.gz', gzipSync(tarOf('control', CONTROL))),
+    member('control.tar', tarOf('control', CONTROL)),
     memberHeader('data.tar.zst', sizeBytes),
   ])
   const tail = padding(sizeBytes)

@@ -8,6 +8,8 @@ import type { Executable } from './executable.ts'
 
 /** So much is sent again, at the most, when the line breaks. */
 const PIECE_BYTES = 1024 * 1024
+/** Of another version: that is no run that goes on. */
+const GIVEN_UP_MIN = 60
 /** How the host tells that what arrived is not what was named. */
 const OTHER_DIGEST = 65
 
@@ -23,7 +25,8 @@ export async function hasExecutable(
 
 /**
  * Puts the executable onto a host unless the same digest is there already. It goes in pieces, and those that arrived
- * before the line broke do not go again: they wait in the host's memory, where nothing is left for long.
+ * before the line broke do not go again: they wait in the host's memory. What somebody gave up on goes with the next
+ * delivery, or when the host starts again.
  * @returns true when it was sent
  * @throws MojaboxError kind host, or `executable-not-sent` with what the host said; `executable-corrupt`
  */
@@ -74,8 +77,9 @@ function receiving(unpack: string): string {
   return `set -e; umask 022
 d=$(dirname "$1"); t="$1.$$.partial"; r=$(dirname "$4"); mkdir -p "$d"; mkdir -p -m 700 "$r"
 receives() { grep -aqs -- "$2" "/proc/$1/cmdline"; }
-# What a power cut or a SIGKILL left of others.
+# What a power cut or a SIGKILL left of others, and what nobody goes on with.
 for f in "$1".*.partial "$4".*.*; do p=\${f%.partial}; p=\${p##*.}; receives "$p" "$1" || rm -f "$f"; done
+find "$r" -type f -mmin +${GIVEN_UP_MIN} ! -name "$(basename "$4").*" -exec rm -f {} +
 # Nothing stays of what could not be put there; folders with something in them are somebody's.
 trap 'rm -f "$t" "$4".*."$$"; rmdir "$r" "$d" "$(dirname "$d")" 2> /dev/null || true' EXIT
 # Whom it would tell that the line broke may be gone (PIPE).
@@ -89,24 +93,27 @@ pieces() {
       [ "$(stat -c %s "$4.$i.$$")" -eq $n ] || return 1
       mv "$4.$i.$$" "$4.$i"
     fi
-    cat "$4.$i"
+    # Who unpacks it has given up.
+    cat "$4.$i" || { : > "$4.bad.$$"; return 1; }
     i=$((i + 1))
   done
 }
 # No more than it has: what is packed may unpack to anything.
 pieces "$@" | ${unpack} head -c "$3" > "$t"
 echo "$2  $t" | sha256sum -c --status - || ended=${OTHER_DIGEST}
-# What came of a part is wanted yet.
-[ -z "$ended" ] || [ -e "$4.$(($5 - 1))" ] || { echo 'only a part of it came' >&2; exit 1; }
+# What came of a part is wanted yet, unless it cannot be unpacked.
+[ -z "$ended" ] || [ -e "$4.$(($5 - 1))" ] || [ -e "$4.bad.$$" ] || { echo 'only a part of it came' >&2; exit 1; }
+if [ -z "$ended" ]; then
+  chmod 755 "$t"; mv "$t" "$1"
+  # Who still waits for the same, on a dead line or from another desk, need not; that desk sees that it is there.
+  for f in "$4".*.*; do
+    p=\${f##*.}
+    if receives "$p" "$4"; then kill -TERM "-$p" || true; fi
+    rm -f "$f" "$1.$p.partial"
+  done
+fi
 i=0; while [ $i -lt "$5" ]; do rm -f "$4.$i"; i=$((i + 1)); done
-[ -z "$ended" ] || exit $ended
-chmod 755 "$t"; mv "$t" "$1"
-# Who still waits for the same, on a dead line or from another desk, need not; that desk sees that it is there.
-for f in "$4".*.*; do
-  p=\${f##*.}
-  if receives "$p" "$4"; then kill -TERM "-$p" || true; fi
-  rm -f "$f" "$1.$p.partial"
-done`
+exit \${ended:-0}`
 }
 
 /** What the host's dpkg reads (zstd: Debian 12, Ubuntu 22.04), and the names in its folder for a run. */

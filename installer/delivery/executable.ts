@@ -8,7 +8,7 @@ import { createZstdDecompress } from 'node:zlib'
 import type { BlobSource } from '../../bundles/format/blob-source.ts'
 import { hexOf, isDigest } from '../../bundles/format/digest.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
-import { ANNOTATIONS, type BundleManifest } from '../../bundles/format/manifest.ts'
+import { ANNOTATIONS, type BundleManifest, MEDIA_TYPES } from '../../bundles/format/manifest.ts'
 import { readArtifactManifest } from '../../bundles/format/read-artifact.ts'
 import { corruptDocument } from '../../bundles/format/read-document.ts'
 import { BLOCK_BYTES } from '../../bundles/format/tar-header.ts'
@@ -22,7 +22,7 @@ export interface Executable extends Sendable {
 
 /** Bytes that can be sent from anywhere on. */
 export interface Sendable {
-  /** Hexadecimal. */
+  /** Hexadecimal; where it is carried in something, still its own. */
   sha256: string
   sizeBytes: number
   open(offsetBytes: number): Readable
@@ -92,8 +92,9 @@ async function fromBundle(
   if (!artifact) return undefined
   const manifest = await readArtifactManifest(bundle, artifact)
   const layer = manifest.layers[0]
-  // A delta may leave it out.
-  if (!layer || (await bundle.sizeOf(layer.digest)) === undefined) return undefined
+  // A delta may leave it out; another mojabox may have packed it in another way.
+  if (!layer || layer.mediaType !== MEDIA_TYPES.zstdTar || (await bundle.sizeOf(layer.digest)) === undefined)
+    return undefined
   const { [ANNOTATIONS.uncompressedDigest]: digest = '', [ANNOTATIONS.uncompressedBytes]: bytes } =
     layer.annotations ?? {}
   const unpackedBytes = Number(bytes)

@@ -5,7 +5,7 @@ import { decimalOf, type Funds, type LedgerAccount, unitsOf } from '../../deploy
 import { type CaseAbout, type Finding, fail, pass, reportCase, skip } from '../case.ts'
 import type { CaseGroup, ValidateContext } from '../context.ts'
 import { query } from '../database.ts'
-import { earlierMoves, REASON } from '../earlier-moves.ts'
+import { outwardOf, REASON, unfinishedMoves } from '../earlier-moves.ts'
 import { type Ground, groundOf } from '../ground.ts'
 
 /**
@@ -87,7 +87,7 @@ class Move {
   private participant = ''
   private account: LedgerAccount | undefined
   private readonly inward = randomUUID()
-  private readonly outward = randomUUID()
+  private readonly outward = outwardOf(this.inward)
 
   constructor(context: ValidateContext, ground: Ground) {
     this.context = context
@@ -99,29 +99,31 @@ class Move {
     if (!(await this.context.ledger.accountTypes(this.context.currency)).has(name)) return fail(`there is no ${name}`)
     this.account = await this.readAccount()
     if (this.account === undefined) return fail('it has none')
-    const cutShort = await this.finishEarlier(this.account)
+    const cutShort = await this.finishEarlier(this.account.id)
     if (cutShort?.status === 'fail') return cutShort
     this.account = (await this.readAccount()) ?? this.account
     return pass(`${decimalOf(-this.account.units)} ${this.context.currency} in it`)
   }
 
   /** What a validation that was cut short had reserved and not committed, and what it had brought in and not taken out. */
-  private async finishEarlier(account: LedgerAccount): Promise<Finding | undefined> {
+  private async finishEarlier(account: number): Promise<Finding | undefined> {
     if (!(await this.isEverythingRead())) return undefined
-    const { reserved, leftUnits } = await earlierMoves(this.context, this.ground.database, account.id)
-    for (const transferId of reserved) {
-      const finding = await this.commit(this.funds(transferId, account), 'of an earlier validation')
-      if (finding.status !== 'pass') return finding
+    for (const { outward, units, isReserved } of await unfinishedMoves(this.context, this.ground.database, account)) {
+      const funds = { ...this.funds(outward, account), units }
+      if (!isReserved) {
+        const before = await this.readAccount()
+        const reserved = await this.reserve(funds, before?.units ?? 0n)
+        if (reserved.status !== 'pass') return reserved
+      }
+      const committed = await this.commit(funds, 'of an earlier validation')
+      if (committed.status !== 'pass') return committed
     }
-    if (leftUnits === 0n) return undefined
-    const funds = { ...this.funds(randomUUID(), account), units: leftUnits }
-    const finding = await this.reserve(funds, account.units)
-    return finding.status === 'pass' ? this.commit(funds, finding.found) : finding
+    return undefined
   }
 
   async fundsIn(): Promise<Finding> {
     const start = this.start()
-    const funds = this.funds(this.inward, start)
+    const funds = this.funds(this.inward, start.id)
     const finding = await this.observed('funds in', funds, async () => {
       await this.context.ledger.recordFundsIn(funds)
       return this.balanceMoves(start.units, start.units - this.units)
@@ -132,7 +134,7 @@ class Move {
 
   async fundsOut(): Promise<Finding> {
     const start = this.start()
-    const funds = this.funds(this.outward, start)
+    const funds = this.funds(this.outward, start.id)
     const finding = await this.reserve(funds, start.units - this.units)
     if (finding.status !== 'pass') return finding
     await this.context.ledger.reserveFundsOut(funds)
@@ -156,7 +158,7 @@ class Move {
   /** In the database itself, once Kafka has nothing of ours left. */
   async once(): Promise<Finding> {
     const start = this.start()
-    await this.everythingRead()
+    await this.isEverythingRead()
     const inward = await this.changes(this.inward)
     const outward = await this.changes(this.outward)
     const found = `${listed(inward)} in, ${listed(outward)} out`
@@ -173,11 +175,11 @@ class Move {
     return this.account
   }
 
-  private funds(transferId: string, account: LedgerAccount): Funds {
+  private funds(transferId: string, account: number): Funds {
     const { currency } = this.context
     return {
       participant: this.participant,
-      account: account.id,
+      account,
       transferId,
       currency,
       units: this.units,
@@ -230,12 +232,6 @@ class Move {
       if (performance.now() > until) return fail(`${moved}, but it is ${state}`)
       await this.pause()
     }
-  }
-
-  /** One partition is read in order: the commit that was seen was the last of our orders. Of several each is asked. */
-  private async everythingRead(): Promise<void> {
-    const partitions = (await this.context.partitions()).get(this.ground.provisioning.fundsIn.topic) ?? 0
-    if (partitions !== 1) await this.isEverythingRead()
   }
 
   /** False when orders are still waiting for the handler after a while. */

@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { Admin } from '@platformatic/kafka'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Report } from '../../../agent/contract/report.ts'
+import { type Funds, openLedgerApi } from '../../../agent/deployments/core-test-harness/ledger-api.ts'
+import { outwardOf, REASON } from '../../../agent/validate/earlier-moves.ts'
 import { passed } from '../../../agent/validate/validate.ts'
 import { findCompose, HubStack } from './hub-stack.ts'
 
@@ -62,6 +65,33 @@ describe.skipIf(compose === undefined)('a real central-ledger', { timeout: 180_0
     await hub.docker('unpause', 'central-ledger-handlers')
     expect(subjects(levels)).toEqual(['central-ledger-handlers'])
     await recovered(hub)
+  })
+
+  it('finishes what was cut short before funds went out, and before they were committed, to the cent', async () => {
+    const url = `http://127.0.0.1:${hub.ports['central-ledger']}`
+    const ledger = openLedgerApi({ url, signal: new AbortController().signal })
+    const participant = hub.definition.provisioning.participants[0]?.name ?? ''
+    const read = async () => (await ledger.accounts(participant)).find(({ type }) => type === 'SETTLEMENT')
+    const before = await read()
+    if (!before) throw new Error('no settlement account')
+    const orderOf = (transferId: string, units: bigint): Funds => ({
+      participant,
+      account: before.id,
+      transferId,
+      currency: 'USD',
+      units,
+      reason: REASON,
+    })
+    const [first, second] = [randomUUID(), randomUUID()]
+    await ledger.recordFundsIn(orderOf(first, 12_300n))
+    await ledger.recordFundsIn(orderOf(second, 23_400n))
+    await ledger.reserveFundsOut(orderOf(outwardOf(second), 23_400n))
+    expect(failures(await hub.validate({ levels: ['ledger'] }))).toEqual([])
+    expect((await read())?.units).toBe(before.units)
+    // It was only late: the ledger knows it already.
+    await ledger.reserveFundsOut(orderOf(outwardOf(first), 12_300n))
+    expect(failures(await hub.validate({ levels: ['ledger'] }))).toEqual([])
+    expect((await read())?.units).toBe(before.units)
   })
 
   it('names a topic that was deleted; provisioning brings it back', async () => {

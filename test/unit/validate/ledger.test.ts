@@ -35,6 +35,31 @@ it.each(['recordFundsOutPrepareReserve', 'recordFundsOutCommit'])(
   },
 )
 
+it('takes out what an earlier one brought in with that one’s own order, which may only be late', async () => {
+  const late: string[] = []
+  hub.ledger.onOrder = ({ action, transferId }) => {
+    if (action !== 'recordFundsOutPrepareReserve') return
+    late.push(transferId)
+    hub.ledger.burned.add(transferId)
+  }
+  await ledger.run(hub.context())
+  hub.ledger.burned.clear()
+  hub.ledger.onOrder = ({ action, transferId }) => {
+    if (action === 'recordFundsOutPrepareReserve') late.push(transferId)
+  }
+  expect(await outcome()).toEqual(ALL_PASS)
+  // Twice by the first, once by the second for it, twice for itself.
+  expect([...new Set(late)]).toEqual([late[0], late.at(-1)])
+  expect(hub.ledger.transfers.size).toBe(4)
+})
+
+it('takes nothing out again of what an earlier mojabox took out under a name of its own', async () => {
+  hub.ledger.transfers.set('in', { account: 2, units: 1n, states: ['COMMITTED'], changes: [-10_000n] })
+  hub.ledger.transfers.set('out', { account: 2, units: 1n, states: ['COMMITTED'], changes: [10_000n] })
+  expect(await outcome()).toEqual(ALL_PASS)
+  expect(hub.ledger.transfers.size).toBe(4)
+})
+
 it('touches nothing of earlier ones while orders wait for the handler', async () => {
   hub.ledger.transfers.set('reserved', { account: 2, units: 1n, states: ['RESERVED'], changes: [1n] })
   hub.kafka.unread.set('group-admin topic-admin', [1n])
