@@ -60,7 +60,7 @@ interface HostRun extends SiteRun {
 const RECONNECT_FOR_MS = 90_000
 const RECONNECT_EVERY_MS = 2_000
 const LOST = 'the connection was lost; the node goes on, connecting again'
-const LOST_SENDING = 'the connection was lost; connecting again, to send the rest'
+const LOST_EARLY = 'the connection was lost; connecting again'
 const ENGINE_GONE = 'the engine on the node was ended; starting it again'
 const UNSAID: ErrorFacts = { code: 'bug', kind: 'bug', message: 'the run failed, and the node did not say why' }
 
@@ -135,6 +135,7 @@ async function persist(options: HostRun, host: Host, order: WorkOrder, emit: Emi
     if (advance.isNew(event)) options.onEvent(event)
   }
   const told: Emit = (body) => {
+    if (body.type === 'connected') advance.reached()
     if (body.type === 'transfer') advance.sent(body.doneBytes)
     emit(body)
   }
@@ -156,6 +157,7 @@ async function persist(options: HostRun, host: Host, order: WorkOrder, emit: Emi
 class Advance {
   readonly #told = new Set<string>()
   readonly #furthest = new Map<string, number>()
+  #reached = false
   #sentBytes = 0
   #begun = false
   #lostAt: number | undefined
@@ -164,6 +166,11 @@ class Advance {
   /** The engine has said something. */
   get begun(): boolean {
     return this.#begun
+  }
+
+  /** A connection stood: what is lost now was there. */
+  reached(): void {
+    this.#reached = true
   }
 
   /** So much of the executable has left the desk. */
@@ -176,7 +183,7 @@ class Advance {
   /** Called at each loss: false when nothing ever worked, or has not got on since the first of these losses for long. */
   mayReconnect(error: unknown): boolean {
     this.#lostAt ??= performance.now()
-    const worked = this.#begun || (this.#sentBytes > 0 && !isEngineGone(error))
+    const worked = this.#begun || (this.#reached && !isEngineGone(error))
     return worked && performance.now() - this.#lostAt <= RECONNECT_FOR_MS
   }
 
@@ -278,7 +285,7 @@ function isLost(error: unknown): boolean {
 
 function lossText(error: unknown, { begun }: Advance): string {
   if (isEngineGone(error)) return ENGINE_GONE
-  return begun ? LOST : LOST_SENDING
+  return begun ? LOST : LOST_EARLY
 }
 
 function isEngineGone(error: unknown): boolean {

@@ -30,6 +30,8 @@ class Member {
   readonly sources = new Map<Digest, Member | typeof DESK>()
   /** Up to where the desk has sent it what comes from there. */
   readonly sent = new Map<Digest, number>()
+  /** What of that is being sent now: one after the other. */
+  sending: Digest | undefined
   /** What it was told that nobody else wants. */
   readonly released = new Set<Digest>()
   /** The desk was much quicker than it. */
@@ -64,6 +66,7 @@ class Member {
     this.has.clear()
     this.sources.clear()
     this.sent.clear()
+    this.sending = undefined
     this.released.clear()
     this.wants = undefined
   }
@@ -122,7 +125,10 @@ export class Seeding {
       },
       hear: (message) => this.#hear(member, message),
       sourceOf: (digest, wish) => this.#sourceOf(member, digest, wish),
-      sent: (digest, endBytes) => void member.sent.set(digest, endBytes),
+      sent: (digest, endBytes) => {
+        member.sent.set(digest, endBytes)
+        member.sending = digest
+      },
       unneeded: async (signal) => {
         if (!member.listener) return
         while (!signal.aborted && this.#others(member).some((other) => other.isHungry)) await delay(LOOK_EVERY_MS)
@@ -262,9 +268,13 @@ function canGive({ state, listener, has, sources, tell, released }: Member, dige
   return source !== undefined && (source !== DESK || tell !== undefined)
 }
 
-/** Whether nothing better can be had of it: the desk has not sent it more, as its link is busy with what was asked for before. */
-function waitsForDesk({ sources, sent }: Member, digest: Digest, offset: number): boolean {
-  return sources.get(digest) === DESK && (sent.get(digest) ?? 0) - offset <= UNDERWAY_BYTES
+/**
+ * Whether nothing better can be had of it: the desk is busy sending it what it asked for before. Where this very blob is
+ * on its way and yet no more has come, its own line may be thin.
+ */
+function waitsForDesk({ sources, sent, sending }: Member, digest: Digest, offset: number): boolean {
+  const isNext = sources.get(digest) === DESK && sending !== digest
+  return isNext && (sent.get(digest) ?? 0) - offset <= UNDERWAY_BYTES
 }
 
 /** Whom the blob comes from in the end: one that has it whole, or gets it from the desk. */

@@ -52,7 +52,7 @@ export function deskName(): string {
  * Hands one order to a host and watches it to its end, answering what the node asks for.
  * @returns the run's last event
  * @throws MojaboxError `host-lost` when the link ends before the run does, `engine-gone` when the engine does;
- *   `node-busy` when another run is on
+ *   `engine-silent` when it says nothing at all; `node-busy` when another run is on
  */
 export async function watchRun(options: SessionOptions): Promise<RunFinished> {
   const { connection, executable, order, seeding, signal } = options
@@ -209,7 +209,7 @@ function refused(message: Extract<NodeMessage, { type: 'refused' }>): MojaboxErr
 
 function silent(connection: Connection, stderr: string): MojaboxError {
   return new MojaboxError({
-    code: 'host-timeout',
+    code: 'engine-silent',
     kind: 'host',
     message: `mojabox on ${connection.address} did not answer`,
     found: stderr.trim() || `nothing for ${WELCOME_LIMIT_MS / 1000} s`,

@@ -25,14 +25,16 @@ export async function eachHost<H extends { name: string }, T>(
     }
   }
   return Promise.all(
-    hosts.map(
-      (host) =>
-        new Promise<Outcome<T>>((resolve) => {
-          void inTurn(
-            () => new Promise<void>((leaveTurn) => void outcomeOf(host, leaveTurn).then(resolve).finally(leaveTurn)),
-          )
-        }),
-    ),
+    hosts.map(async (host) => {
+      const { promise: left, resolve: leaveTurn } = Promise.withResolvers<void>()
+      const begin = Promise.withResolvers<void>()
+      void inTurn(() => {
+        begin.resolve()
+        return left
+      })
+      await begin.promise
+      return outcomeOf(host, leaveTurn).finally(leaveTurn)
+    }),
   )
 }
 

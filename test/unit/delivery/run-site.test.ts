@@ -326,8 +326,21 @@ describe('runSite, when the link is lost', () => {
     expect(await done).toBeUndefined()
     expect(losses).toBe(2)
     expect(events.filter(({ type }) => type === 'note')).toMatchObject([
-      { message: 'the connection was lost; connecting again, to send the rest' },
+      { message: 'the connection was lost; connecting again' },
     ])
+  }, 15_000)
+
+  it('connects again where the line breaks before anything was sent: a host may have been getting it from another', async () => {
+    const node = new FakeNode()
+    let asked = 0
+    node.answer = (argv) => {
+      if (argv[0] !== 'uname') return undefined
+      asked += 1
+      if (asked < 2) throw host('host-lost')
+      return { stdout: 'x86_64\n' }
+    }
+    expect(await run({ n1: node }).done).toBeUndefined()
+    expect(asked).toBe(2)
   }, 15_000)
 
   it('does not try again what never worked', async () => {

@@ -162,12 +162,22 @@ describe('a host that is slow', () => {
     const [a, b, c] = joined('a', 'b', 'c')
     a.ask(L1)
     a.sent(L1, 5_000_000)
+    a.sent(L2, 1_000)
     b.ask(L1)
     expect(c.ask(L1)).toBe('b')
     expect(c.slow(L1, 'b', 4_000_000)).toBe('b')
     expect(b.slow(L1, 'a', 5_000_000)).toBe('a')
     a.sent(L1, 15_000_000)
+    a.sent(L2, 2_000)
     expect(b.slow(L1, 'a', 5_000_000)).toBe('desk')
+  })
+
+  it('may have a thin line to the desk itself, where it is being sent that very blob', () => {
+    const [a, b] = joined('a', 'b')
+    a.ask(L1)
+    a.sent(L1, 5_000_000)
+    b.ask(L1)
+    expect(b.slow(L1, 'a', 4_000_000)).toBe('desk')
   })
 
   it('is kept when the desk is no quicker; it is tried again only after a while, each time a longer one', () => {

@@ -439,7 +439,7 @@ describe('watchRun, when it goes wrong', () => {
       vi.advanceTimersByTime(3_000)
       expect(settled).toBe(true)
     })
-    expect((await done)?.facts).toMatchObject({ code: 'host-timeout', found: 'sudo: a password is required' })
+    expect((await done)?.facts).toMatchObject({ code: 'engine-silent', found: 'sudo: a password is required' })
   })
 })
 
