@@ -18,7 +18,7 @@ import { type CarriedImage, carriedImages, imageContent } from '../../store/imag
 import { type LayerForms, layerForms, wantsWhole } from '../../store/layer-forms.ts'
 import { serveMirror } from '../../store/mirror.ts'
 import { deliverImage } from '../deliver-image.ts'
-import { followArrivals } from './follow-arrivals.ts'
+import { followArrivals } from '../follow-arrivals.ts'
 
 export interface ImagesParams {
   /** Full references, as the bundle and the Compose file name them. */

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import pLimit from 'p-limit'
 import type { StepContext, StepHandler } from '../../contract/step.ts'
-import { type BlobToCome, followArrivals } from './follow-arrivals.ts'
+import { type BlobToCome, followArrivals } from '../follow-arrivals.ts'
 
 export interface StoreParams {
   title: string

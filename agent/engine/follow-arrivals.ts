@@ -1,5 +1,5 @@
-import type { Digest } from '../../../bundles/format/manifest.ts'
-import type { StepContext } from '../../contract/step.ts'
+import type { Digest } from '../../bundles/format/manifest.ts'
+import type { StepContext } from '../contract/step.ts'
 
 export interface BlobToCome {
   digest: Digest
