@@ -1,10 +1,5 @@
-import type { Digest } from '../../bundles/format/manifest.ts'
 import type { StepContext } from '../contract/step.ts'
-
-export interface BlobToCome {
-  digest: Digest
-  sizeBytes: number
-}
+import type { SizedBlob } from '../store/store.ts'
 
 /** A line of events for each piece of 32 KiB would be more than anybody reads. */
 const TELL_EVERY_MS = 100
@@ -17,9 +12,9 @@ const TELL_EVERY_MS = 100
  */
 export async function followArrivals(
   { arrivals, store, progress }: StepContext,
-  blobs: () => readonly BlobToCome[],
+  blobs: () => readonly SizedBlob[],
 ): Promise<{ hereBytes: number; end: () => void }> {
-  const here = await Promise.all(blobs().map(({ digest, sizeBytes }) => store.hereBytes(digest, sizeBytes)))
+  const here = await Promise.all(blobs().map((blob) => store.hereBytes(blob)))
   const hereBytes = here.reduce((sum, bytes) => sum + bytes, 0)
   const startBytes = arrivals.fetchedBytes
   let toldMs = 0

@@ -4,7 +4,7 @@ import { familiarName } from '../runtimes/docker.ts'
 import { carriedImages } from '../store/image-content.ts'
 import { type FormsFor, type LayerForm, type LayerOrigin, layerForms } from '../store/layer-forms.ts'
 import { isIntact } from '../store/made-layers.ts'
-import type { Store } from '../store/store.ts'
+import type { SizedBlob, Store } from '../store/store.ts'
 
 /** What an install needs of a bundle. */
 export interface Wanted {
@@ -13,15 +13,13 @@ export interface Wanted {
   /** In OCI terms, such as `amd64`. */
   architecture: string
   /** Blobs that go into the store. */
-  stored: { digest: Digest; sizeBytes: number }[]
+  stored: SizedBlob[]
   /** What the bundle lists and nobody can bring. */
   absent?: ReadonlySet<Digest>
 }
 
 /** A blob that the node will take from elsewhere. */
-export interface NeededBlob {
-  digest: Digest
-  sizeBytes: number
+export interface NeededBlob extends SizedBlob {
   /** Of what it is a part, in words. */
   what: string
 }

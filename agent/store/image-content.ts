@@ -8,6 +8,7 @@ import type { LayerForm, LayerForms } from './layer-forms.ts'
 import { madeLayer } from './made-layers.ts'
 import type { MirrorContent } from './mirror.ts'
 import { from, manifestOf, unpacked } from './plain-layers.ts'
+import type { SizedBlob } from './store.ts'
 
 /** An image of the bundle, resolved for one architecture. */
 export interface CarriedImage {
@@ -66,7 +67,7 @@ const ACCOUNTING_LIMIT_MS = 2_000
 
 export interface ImageContent extends MirrorContent {
   /** What is to come; more, where a layer cannot be made of what is here. */
-  readonly blobsToCome: { digest: Digest; sizeBytes: number }[]
+  readonly blobsToCome: SizedBlob[]
   /** Layers that the runtime has already. */
   readonly skipped: { layers: number; bytes: number }
   /** What was made on the node, in place of layers that would have come. */

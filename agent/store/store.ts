@@ -9,6 +9,12 @@ import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Digest } from '../../bundles/format/manifest.ts'
 import { makeFolder } from './make-folder.ts'
 
+/** A blob by what names it, and its length. */
+export interface SizedBlob {
+  digest: Digest
+  sizeBytes: number
+}
+
 /**
  * The node's store: an OCI image layout. Complete blobs lie under `blobs/sha256`, those on their way under `ingest`;
  * a blob is renamed into place only after its digest was checked, so what `sizeOf` finds can be trusted.
@@ -43,7 +49,7 @@ export class Store implements BlobSource {
   }
 
   /** How much of a blob of that size is here, whole or as far as it came; what is longer is not it. */
-  async hereBytes(digest: Digest, sizeBytes: number): Promise<number> {
+  async hereBytes({ digest, sizeBytes }: SizedBlob): Promise<number> {
     const found = (await this.sizeOf(digest)) ?? (await stat(this.ingestPath(digest)).catch(() => undefined))?.size ?? 0
     return found > sizeBytes ? 0 : found
   }

@@ -108,8 +108,8 @@ if [ -z "$ended" ]; then
   # Who still waits for the same, on a dead line or from another desk, need not; that desk sees that it is there.
   for f in "$4".*.*; do
     p=\${f##*.}
-    if receives "$p" "$4"; then kill -TERM "-$p" || true; fi
-    rm -f "$f" "$1.$p.partial"
+    if receives "$p" "$4"; then kill -TERM "-$p" || true; rm -f "$1.$p.partial"; fi
+    rm -f "$f"
   done
 fi
 i=0; while [ $i -lt "$5" ]; do rm -f "$4.$i"; i=$((i + 1)); done

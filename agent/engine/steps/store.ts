@@ -1,11 +1,12 @@
 import { rm } from 'node:fs/promises'
 import pLimit from 'p-limit'
 import type { StepContext, StepHandler } from '../../contract/step.ts'
-import { type BlobToCome, followArrivals } from '../follow-arrivals.ts'
+import type { SizedBlob } from '../../store/store.ts'
+import { followArrivals } from '../follow-arrivals.ts'
 
 export interface StoreParams {
   title: string
-  blobs: BlobToCome[]
+  blobs: SizedBlob[]
 }
 
 const AT_ONCE = 4
@@ -38,12 +39,12 @@ export const store: StepHandler<StoreParams> = {
 }
 
 /** Whether it is there, and still is what it was: a disk may have lost some of it. A large one is read when it is used. */
-async function isKept({ store }: StepContext, { digest, sizeBytes }: BlobToCome): Promise<boolean> {
+async function isKept({ store }: StepContext, { digest, sizeBytes }: SizedBlob): Promise<boolean> {
   if (sizeBytes <= DOCUMENT_BYTES) return store.isWhole(digest)
   return (await store.sizeOf(digest)) === sizeBytes
 }
 
-async function keep(context: StepContext, blob: BlobToCome): Promise<void> {
+async function keep(context: StepContext, blob: SizedBlob): Promise<void> {
   const { store, arrivals } = context
   if ((await store.sizeOf(blob.digest)) !== undefined && !(await isKept(context, blob))) await store.remove(blob.digest)
   await arrivals.keep(blob.digest, blob.sizeBytes)
