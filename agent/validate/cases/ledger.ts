@@ -100,7 +100,7 @@ class Move {
     this.account = await this.readAccount()
     if (this.account === undefined) return fail('it has none')
     const cutShort = await this.finishEarlier(this.account.id)
-    if (cutShort?.status === 'fail') return cutShort
+    if (cutShort?.status === 'fail') return fail(`finishing an earlier validation: ${cutShort.found}`)
     this.account = (await this.readAccount()) ?? this.account
     return pass(`${decimalOf(-this.account.units)} ${this.context.currency} in it`)
   }

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ledger } from '../../../agent/validate/cases/ledger.ts'
+import { outwardOf, REASON } from '../../../agent/validate/earlier-moves.ts'
 import { FakeHub } from './fake-hub.ts'
 
 let hub: FakeHub
@@ -51,6 +53,32 @@ it('takes out what an earlier one brought in with that one’s own order, which 
   // Twice by the first, once by the second for it, twice for itself.
   expect([...new Set(late)]).toEqual([late[0], late.at(-1)])
   expect(hub.ledger.transfers.size).toBe(4)
+})
+
+it('says that it is an earlier one that it cannot finish', async () => {
+  hub.ledger.transfers.set('in', { account: 2, units: 10_000n, states: ['COMMITTED'], changes: [-10_000n] })
+  hub.ledger.handling = false
+  const [account] = await ledger.run(hub.context())
+  const found = expect.stringMatching(/^finishing an earlier validation: still 5 after/)
+  expect(account).toMatchObject({ id: 'ledger:account', status: 'fail', found })
+})
+
+it('measures from the balance that it finds once the earlier orders have been read', async () => {
+  const { ledger: api } = hub.context()
+  const inward = randomUUID()
+  const about = { participant: 'mojaboxpayer', account: 2, currency: 'USD', units: 10_000n, reason: REASON }
+  await api.recordFundsIn({ ...about, transferId: inward })
+  hub.ledger.work()
+  hub.ledger.handling = false
+  await api.reserveFundsOut({ ...about, transferId: outwardOf(inward) })
+  const lag = hub.kafka.lag.bind(hub.kafka)
+  hub.kafka.lag = async (...asked) => {
+    hub.ledger.handling = true
+    hub.ledger.work()
+    return lag(...asked)
+  }
+  expect(await outcome()).toEqual(ALL_PASS)
+  expect(hub.ledger.funds('mojaboxpayer', 'USD')).toBe(50_000n)
 })
 
 it('takes nothing out again of what an earlier mojabox took out under a name of its own', async () => {
