@@ -14,6 +14,7 @@ import { deskName, watchRun } from '../delivery/session.ts'
 import type { Connection } from '../fleet/connection.ts'
 import { eachHost, outcomeError } from '../fleet/each-host.ts'
 import type { Host, Site } from '../site/site.ts'
+import { Advance, isLost, lossText } from './advance.ts'
 import { notInstalled } from './not-installed.ts'
 import type { BundleTrust } from './trusted-bundle.ts'
 
@@ -56,12 +57,8 @@ interface HostRun extends SiteRun {
   leaveTurn: () => void
 }
 
-/** A lost link is taken up again for this long before it counts as a failure, milliseconds. */
-const RECONNECT_FOR_MS = 90_000
+/** Between two tries at a lost link, milliseconds. */
 const RECONNECT_EVERY_MS = 2_000
-const LOST = 'the connection was lost; the node goes on, connecting again'
-const LOST_EARLY = 'the connection was lost; connecting again'
-const ENGINE_GONE = 'the engine on the node was ended; starting it again'
 const UNSAID: ErrorFacts = { code: 'bug', kind: 'bug', message: 'the run failed, and the node did not say why' }
 
 /**
@@ -150,78 +147,6 @@ async function persist(options: HostRun, host: Host, order: WorkOrder, emit: Emi
   }
 }
 
-/**
- * Knows a run that gets on from one that only begins again: after a reconnect the node tells its events from the start,
- * and an engine that dies at the same place each time tells the same steps for ever.
- */
-class Advance {
-  readonly #told = new Set<string>()
-  readonly #furthest = new Map<string, number>()
-  #reached = false
-  #sentBytes = 0
-  #begun = false
-  #lostAt: number | undefined
-  #lossTold = false
-
-  /** The engine has said something. */
-  get begun(): boolean {
-    return this.#begun
-  }
-
-  /** A connection stood: what is lost now was there. */
-  reached(): void {
-    this.#reached = true
-  }
-
-  /** So much of the executable has left the desk. */
-  sent(bytes: number): void {
-    if (bytes <= this.#sentBytes) return
-    this.#sentBytes = bytes
-    this.#gotOn()
-  }
-
-  /** Called at each loss: false when nothing ever worked, or has not got on since the first of these losses for long. */
-  mayReconnect(error: unknown): boolean {
-    this.#lostAt ??= performance.now()
-    const worked = this.#begun || (this.#reached && !isEngineGone(error))
-    return worked && performance.now() - this.#lostAt <= RECONNECT_FOR_MS
-  }
-
-  /** Once an outage, however often it is tried. */
-  isFirstLoss(): boolean {
-    const first = !this.#lossTold
-    this.#lossTold = true
-    return first
-  }
-
-  /** False for an event that was told before. */
-  isNew(event: Event): boolean {
-    if (event.type === 'step-progress') {
-      if (event.done > (this.#furthest.get(event.id) ?? -1)) {
-        this.#furthest.set(event.id, event.done)
-        this.#news()
-      }
-      return true
-    }
-    const what = event.type === 'step-started' || event.type === 'step-done' ? `${event.type} ${event.id}` : event.type
-    if (!this.#told.has(what)) this.#news()
-    const key = JSON.stringify(event)
-    const isNew = !this.#told.has(key)
-    this.#told.add(what).add(key)
-    return isNew
-  }
-
-  #news(): void {
-    this.#begun = true
-    this.#gotOn()
-  }
-
-  #gotOn(): void {
-    this.#lostAt = undefined
-    this.#lossTold = false
-  }
-}
-
 /** Verbs about what is installed: they use the executable that is there. */
 const ABOUT_INSTALLED: WorkOrder['verb'][] = ['status', 'validate', 'reset-data', 'uninstall']
 
@@ -276,20 +201,6 @@ function nothingThere(order: WorkOrder, emit: Emit): RunFinished {
   const end = { type: 'run-finished', outcome: 'done', changed: 0, seconds: 0 } as const
   emit(end)
   return { ...end, at: new Date().toISOString(), host: order.host, run: order.run }
-}
-
-function isLost(error: unknown): boolean {
-  const { code } = factsOf(error)
-  return ['host-lost', 'host-unreachable', 'host-timeout'].includes(code) || isEngineGone(error)
-}
-
-function lossText(error: unknown, { begun }: Advance): string {
-  if (isEngineGone(error)) return ENGINE_GONE
-  return begun ? LOST : LOST_EARLY
-}
-
-function isEngineGone(error: unknown): boolean {
-  return factsOf(error).code === 'engine-gone'
 }
 
 const MACHINES: Record<string, string> = { x86_64: 'amd64', amd64: 'amd64', aarch64: 'arm64', arm64: 'arm64' }
