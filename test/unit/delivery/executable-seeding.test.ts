@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { Duplex, PassThrough, Readable } from 'node:stream'
@@ -37,7 +37,8 @@ function site() {
   }
   async function host(name: string, reachedAt: string | null = '127.0.0.1') {
     const address = reachedAt ?? undefined
-    const path = join(await temporaryFolder(), 'bin', 'mojabox')
+    const folder = await temporaryFolder()
+    const [path, runPath] = [join(folder, 'bin', 'mojabox'), join(folder, 'run')]
     const local = connectLocal(name)
     const argvs: string[][] = []
     const handingOn: { port: string; end: () => void }[] = []
@@ -45,10 +46,8 @@ function site() {
       ...local,
       exec: (argv, options) => {
         argvs.push(argv)
-        return local.exec(
-          argv.map((word) => word.replaceAll(NODE_PATHS.executable, path)),
-          options,
-        )
+        const here = (word: string) => word.replaceAll(NODE_PATHS.executable, path).replaceAll(NODE_PATHS.run, runPath)
+        return local.exec(argv.map(here), options)
       },
       // What the executable would do there.
       async spawn() {
@@ -71,7 +70,7 @@ function site() {
       },
     }
     return {
-      ...{ name, path, connection, argvs, handingOn },
+      ...{ name, path, runPath, connection, argvs, handingOn },
       deliver: () => seeding.deliver({ host: name, address, connection }, executable, () => {}, signal),
       isThere: async () => (await readFile(path)).equals(BYTES) && ((await stat(path)).mode & 0o777) === 0o755,
     }
@@ -96,6 +95,19 @@ describe('the executable', () => {
     await b.deliver()
     expect(await b.isThere()).toBe(true)
     expect(desk.sent).toBe(1)
+  })
+
+  it('leaves nothing of what had come from the desk before the line broke', async () => {
+    const { host } = site()
+    const [a, b] = [await host('a'), await host('b')]
+    await a.deliver()
+    await mkdir(b.runPath, { recursive: true })
+    const digest = createHash('sha256').update(BYTES).digest('hex')
+    await writeFile(join(b.runPath, `${digest}.0`), BYTES.subarray(0, 1_000))
+    await writeFile(join(b.runPath, 'relay.sock'), '')
+    await b.deliver()
+    expect(await b.isThere()).toBe(true)
+    expect(await readdir(b.runPath)).toEqual(['relay.sock'])
   })
 
   it('comes from the desk to a host that takes no part', async () => {
