@@ -50,18 +50,17 @@ export interface DockerState {
 
 /** The Docker of this machine: asked over its socket, so that no client is needed. */
 export async function collectDocker(run: RunCommand): Promise<DockerState> {
-  const [client, daemon, info, containers] = await Promise.all([
-    findProgram('docker'),
+  const client = findProgram('docker')
+  const [daemon, info, containers, podman, composeVersion] = await Promise.all([
     findProgram('dockerd', ['/snap/bin', '/snap/docker/current/bin']),
     getFromDocker('/info').catch(toError),
     getFromDocker('/containers/json?all=1').catch(toError),
+    client.then((path) => path !== null && attempt(() => isPodman(path), false)),
+    // Its plugin takes the longest of all to start.
+    client.then((path) => (path === null ? null : attempt(() => readCompose(run), null, COMPOSE_LIMIT_MS))),
   ])
   const answered = !(info instanceof Error)
-  if (!client && !daemon && !answered) return { facts: null, published: [], proxy: {} }
-  const [podman, composeVersion] = await Promise.all([
-    client ? attempt(() => isPodman(client), false) : false,
-    client ? attempt(() => readCompose(run), null, COMPOSE_LIMIT_MS) : null,
-  ])
+  if (!(await client) && !daemon && !answered) return { facts: null, published: [], proxy: {} }
   const list = containers instanceof Error ? null : Containers.safeParse(containers.body).data
   const parsed = answered ? Info.safeParse(info.body).data : undefined
   if (answered && parsed) return describeRunning(info, parsed, list ?? null, podman, composeVersion)

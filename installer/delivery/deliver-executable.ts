@@ -5,6 +5,7 @@ import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Connection } from '../fleet/connection.ts'
 import { debianPackage } from './debian-package.ts'
 import type { Executable } from './executable.ts'
+import { SHA256_OF } from './sha256-of.ts'
 
 /** So much is sent again, at the most, when the line breaks. */
 const PIECE_BYTES = 1024 * 1024
@@ -19,7 +20,8 @@ export async function hasExecutable(
   { sha256 }: Executable,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const there = await connection.exec(['sha256sum', NODE_PATHS.executable], { signal })
+  const script = `${SHA256_OF}; sha256_of "$1"`
+  const there = await connection.exec(['sh', '-c', script, 'sh', NODE_PATHS.executable], { signal })
   return there.code === 0 && there.stdout.startsWith(sha256)
 }
 
@@ -74,7 +76,8 @@ export async function deliverExecutable(
  * piece goes on to `unpack` as it comes.
  */
 function receiving(unpack: string): string {
-  return `set -e; umask 022
+  return `set -e; umask 022; ended=
+${SHA256_OF}
 d=$(dirname "$1"); t="$1.$$.partial"; r=$(dirname "$4"); mkdir -p "$d"; mkdir -p -m 700 "$r"
 receives() { grep -aqs -- "$2" "/proc/$1/cmdline"; }
 # What a power cut or a SIGKILL left of others, and what nobody goes on with.
@@ -100,7 +103,7 @@ pieces() {
 }
 # No more than it has: what is packed may unpack to anything.
 pieces "$@" | ${unpack} head -c "$3" > "$t"
-echo "$2  $t" | sha256sum -c --status - || ended=${OTHER_DIGEST}
+[ "$(sha256_of "$t" | head -c 64)" = "$2" ] || ended=${OTHER_DIGEST}
 # What came of a part is wanted yet, unless it cannot be unpacked.
 [ -z "$ended" ] || [ -e "$4.$(($5 - 1))" ] || [ -e "$4.bad.$$" ] || { echo 'only a part of it came' >&2; exit 1; }
 if [ -z "$ended" ]; then

@@ -37,6 +37,9 @@ export interface ExecutableSource {
 /** Far above any of ours: more than that is something else, made to fill a disk. */
 const MAX_BYTES = 1024 ** 3
 
+/** Read at a time: to be sent, and to be looked at, which takes half as long in large pieces. */
+const [SEND_BYTES, READ_BYTES] = [256 * 1024, 1024 * 1024]
+
 const ARCHITECTURES: Record<string, string> = { x64: 'amd64', arm64: 'arm64' }
 
 /**
@@ -47,7 +50,9 @@ export function executableSource(
   bundle: (BlobSource & { manifest: BundleManifest }) | undefined,
   ownPath: string | undefined,
 ): ExecutableSource {
-  let own: Promise<Executable | undefined> | undefined
+  // Whoever has a bundle is about to send one: it is read while hosts are being reached.
+  let own = bundle && ownExecutable(ownPath)
+  own?.catch(() => {})
   return {
     async for(architecture) {
       own ??= ownExecutable(ownPath)
@@ -72,12 +77,12 @@ async function ownExecutable(ownPath: string | undefined): Promise<Executable | 
   const path = ownPath ?? (isSea() ? process.execPath : undefined)
   if (!path) return undefined
   const hash = createHash('sha256')
-  await pipe(createReadStream(path), hash)
+  await pipe(createReadStream(path, { highWaterMark: READ_BYTES }), hash)
   const { size } = await stat(path)
   return {
     sha256: hash.digest('hex'),
     sizeBytes: size,
-    open: (start) => createReadStream(path, { start, highWaterMark: 1 << 18 }),
+    open: (start) => createReadStream(path, { start, highWaterMark: SEND_BYTES }),
     packed: undefined,
   }
 }

@@ -4,6 +4,7 @@ import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import { linesOf } from '../../agent/development/lines.ts'
 import type { Connection, RemoteProcess } from '../fleet/connection.ts'
 import type { Executable } from './executable.ts'
+import { SHA256_OF } from './sha256-of.ts'
 
 /** A host that hands on its executable. */
 export interface HandingOn {
@@ -73,6 +74,7 @@ const LIMIT_MS = (CONNECT_LIMIT_S + FIRST_LIMIT_S + TRANSFER_LIMIT_S + 20) * 100
 /** With what every host has: bash speaks TCP. The token comes over stdin. */
 const TAKE = [
   'set -e',
+  SHA256_OF,
   `timeout ${CONNECT_LIMIT_S} bash -c ': < "/dev/tcp/$1/$2"' bash "$3" "$4"`,
   `umask 022; mkdir -p "$(dirname "$1")"; t="$1.$$.partial"; trap 'rm -f "$t"' EXIT`,
   'read -r token; exec 3<>"/dev/tcp/$3/$4"; printf "%s\\n" "$token" >&3',
@@ -80,7 +82,7 @@ const TAKE = [
   `first=$(($5 < ${FIRST_BYTES} ? $5 : ${FIRST_BYTES}))`,
   `timeout ${FIRST_LIMIT_S} head -c "$first" <&3 > "$t"`,
   `timeout ${TRANSFER_LIMIT_S} head -c "$(($5 - first))" <&3 >> "$t"`,
-  'echo "$2  $t" | sha256sum -c --quiet - ; chmod 755 "$t"; mv "$t" "$1"',
+  '[ "$(sha256_of "$t" | head -c 64)" = "$2" ]; chmod 755 "$t"; mv "$t" "$1"',
   // What had come of it from the desk, before the line broke.
   'rm -f "$6/$2".*',
 ].join('\n')

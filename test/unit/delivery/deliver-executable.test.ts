@@ -12,7 +12,7 @@ import { END_BYTES, encodeHeader, paddingBytes } from '../../../bundles/format/t
 import { deliverExecutable } from '../../../installer/delivery/deliver-executable.ts'
 import type { Executable, Sendable } from '../../../installer/delivery/executable.ts'
 import { connectLocal } from '../../../installer/fleet/local-connection.ts'
-import { FakeNode } from './fake-node.ts'
+import { asksDigest, FakeNode } from './fake-node.ts'
 
 vi.mock('../../../agent/contract/paths.ts', async () => (await import('../engine/node-paths.ts')).pathsBelow())
 
@@ -67,7 +67,7 @@ describe('deliverExecutable', () => {
 
   it('is sent as it is to a host whose dpkg names no zstd', async () => {
     const node = new FakeNode()
-    node.answer = (argv) => (argv[0] === 'sha256sum' ? { code: 1 } : undefined)
+    node.answer = (argv) => (asksDigest(argv) ? { code: 1 } : undefined)
     await deliverExecutable(node.connect(), inTar(packedTar(bytes)), () => {}, signal)
     expect(node.executed.at(-1)?.input?.equals(bytes)).toBe(true)
   })
@@ -246,7 +246,7 @@ describe('deliverExecutable', () => {
 
   it('hands path and digest over as words, never as shell', async () => {
     const node = new FakeNode()
-    node.answer = (argv) => (argv[0] === 'sha256sum' ? { code: 1 } : undefined)
+    node.answer = (argv) => (asksDigest(argv) ? { code: 1 } : undefined)
     await deliverExecutable(node.connect(), plain, () => {}, signal)
     const call = node.executed.at(-1)
     expect(call?.argv.slice(0, 4)).toEqual(['setsid', '--wait', 'sh', '-c'])

@@ -11,6 +11,9 @@ import type { Event, EventBody } from '../../../agent/contract/events.ts'
 import type { WorkOrder } from '../../../agent/contract/work-order.ts'
 import type { Connection, ExecOptions, ExecResult, RemoteProcess } from '../../../installer/fleet/connection.ts'
 
+/** Whether a command asks for the digest of the executable that is there. */
+export const asksDigest = (argv: readonly string[]): boolean => argv[0] === 'sh' && /sha256sum/.test(argv[2] ?? '')
+
 /** One run of `mojabox node attach`, the node's side of it. */
 export class Attachment {
   readonly heard: DeskMessage[] = []

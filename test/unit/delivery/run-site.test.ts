@@ -7,7 +7,7 @@ import { runSite, type SiteRun } from '../../../installer/actions/run-site.ts'
 import { Site } from '../../../installer/site/site.ts'
 import { clockToPutForward } from '../put-forward.ts'
 import { eventually } from '../service/fake-desk.ts'
-import { FakeNode } from './fake-node.ts'
+import { asksDigest, FakeNode } from './fake-node.ts'
 
 // The pause between two tries to connect is shortened; every other wait is what it is.
 vi.mock('node:timers/promises', async (original) => {
@@ -152,8 +152,7 @@ describe('runSite', () => {
 
   it('sends the executable for the host’s own architecture, and tells how far it is', async () => {
     const node = new FakeNode()
-    node.answer = (argv) =>
-      argv[0] === 'uname' ? { stdout: 'aarch64\n' } : argv[0] === 'sha256sum' ? { code: 1 } : undefined
+    node.answer = (argv) => (argv[0] === 'uname' ? { stdout: 'aarch64\n' } : asksDigest(argv) ? { code: 1 } : undefined)
     const { done, events, asked } = run({ n1: node })
     await done
     expect(asked).toEqual(['arm64'])
@@ -166,7 +165,7 @@ describe('runSite, where hosts pass on what they have', () => {
     Promise.all(Object.values(nodes).map(async (node) => (await node.attachments[0]?.hello())?.order.seeding))
   const sent = (nodes: Record<string, FakeNode>) =>
     Object.values(nodes).filter(({ executed }) => executed.some(({ input }) => input?.toString() === 'abc')).length
-  const bare = (argv: string[]) => (argv[0] === 'sha256sum' ? { code: 1 } : undefined)
+  const bare = (argv: string[]) => (asksDigest(argv) ? { code: 1 } : undefined)
   const addressed = (...addresses: string[]) => ({
     ...siteOf('n1', 'n2'),
     hosts: addresses.map((address, at) => ({ ...(siteOf('n1', 'n2').hosts[at] as Site['hosts'][0]), address })),
@@ -174,7 +173,7 @@ describe('runSite, where hosts pass on what they have', () => {
 
   it('tells each host the address at which others reach it', async () => {
     const nodes = { n1: new FakeNode(), n2: new FakeNode() }
-    const delivered = (argv: string[]) => (argv[0] === 'sha256sum' ? { stdout: EXECUTABLE.sha256 } : undefined)
+    const delivered = (argv: string[]) => (asksDigest(argv) ? { stdout: EXECUTABLE.sha256 } : undefined)
     for (const node of Object.values(nodes)) node.answer = delivered
     expect(await run(nodes, { seeding: true, site: addressed('10.0.0.1', '10.0.0.2') }).done).toBeUndefined()
     expect(await orders(nodes)).toEqual([{ address: '10.0.0.1' }, { address: '10.0.0.2' }])
@@ -316,7 +315,7 @@ describe('runSite, when the link is lost', () => {
     const node = new FakeNode()
     let losses = 0
     node.answer = (argv) => {
-      if (argv[0] === 'sha256sum') return { code: 1 }
+      if (asksDigest(argv)) return { code: 1 }
       if (argv[0] !== 'setsid') return undefined
       losses += 1
       if (losses < 2) throw host('host-lost')
