@@ -4,6 +4,7 @@ import { type Descriptor, type Digest, MEDIA_TYPES, type OciManifest } from '../
 import { indexFrom, manifestFrom } from '../../bundles/format/read-document.ts'
 import type { StepContext } from '../contract/step.ts'
 import type { MirrorBlob } from './answer-blob.ts'
+import type { Arrival } from './arrivals.ts'
 import type { LayerForm, LayerForms } from './layer-forms.ts'
 import { madeLayer } from './made-layers.ts'
 import type { MirrorContent } from './mirror.ts'
@@ -74,6 +75,11 @@ export interface ImageContent extends MirrorContent {
   readonly made: { layers: number; insteadOfBytes: number; patchBytes: number }
   /** Aborted with its reason when a blob cannot be had: the daemon would only see a cut body, and try again. */
   failed: AbortSignal
+  /**
+   * Has what Docker will ask for of an image come before it asks. Resolves when that is here, or cannot be had, which
+   * `failed` tells.
+   */
+  bring(image: CarriedImage): Promise<void>
   /** Keeps what the site wants kept. */
   settle(): Promise<void>
 }
@@ -169,8 +175,7 @@ export function imageContent(
           offset > 0 ? context.store.read(digest, offset) : context.store.readChecked(digest)
         return { sizeBytes, read: (offset) => watched(kept(offset)) }
       }
-      const arrival = context.arrivals.get(digest, sizeBytes)
-      arrival.done.catch((error) => failure.abort(error))
+      const arrival = arrivalOf(digest, sizeBytes)
       readers.set(digest, (readers.get(digest) ?? 0) + 1)
       return {
         sizeBytes,
@@ -184,6 +189,16 @@ export function imageContent(
       }
     },
 
+    async bring({ name, manifest }) {
+      const layers = (forms.get(name) ?? []).filter(({ asked }) => asked).map(({ sent }) => sent)
+      for (const { digest, size } of [manifest.config, ...layers]) {
+        if ((await context.store.sizeOf(digest)) === size) continue
+        // What the runtime has taken went again.
+        if (made.has(digest) || served.has(digest)) continue
+        await arrivalOf(digest, size).done.catch(() => {})
+      }
+    },
+
     async settle() {
       if (!keepBlobs) return
       // The runtime has an image a moment before its last answer is accounted for here.
@@ -191,6 +206,12 @@ export function imageContent(
       while ([...readers.values()].some((count) => count > 0) && performance.now() < until) await delay(10)
       for (const digest of served) await context.arrivals.keep(digest, blobs.get(digest) ?? 0)
     },
+  }
+
+  function arrivalOf(digest: Digest, sizeBytes: number): Arrival {
+    const arrival = context.arrivals.get(digest, sizeBytes)
+    arrival.done.catch((error) => failure.abort(error))
+    return arrival
   }
 
   /** Where it cannot be made, the daemon sees a cut body, asks for the rest, and gets that out of the layer's own blob. */

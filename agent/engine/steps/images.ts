@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import pLimit from 'p-limit'
 import { bytesText } from '../../../bundles/format/bytes-text.ts'
 import type { Json, StepContext, StepHandler } from '../../contract/step.ts'
 import { collectDocker } from '../../facts/docker.ts'
@@ -13,12 +11,13 @@ import {
   splitReference,
   tagImage,
 } from '../../runtimes/docker.ts'
-import { heldLayers } from '../../runtimes/held-layers.ts'
+import { type HeldLayers, heldLayers } from '../../runtimes/held-layers.ts'
 import { type CarriedImage, carriedImages, imageContent } from '../../store/image-content.ts'
 import { type LayerForms, layerForms, wantsWhole } from '../../store/layer-forms.ts'
 import { serveMirror } from '../../store/mirror.ts'
-import { deliverImage } from '../deliver-image.ts'
+import { deliverImages } from '../deliver-images.ts'
 import { followArrivals } from '../follow-arrivals.ts'
+import { pullOrder } from '../pull-order.ts'
 
 export interface ImagesParams {
   /** Full references, as the bundle and the Compose file name them. */
@@ -26,11 +25,6 @@ export interface ImagesParams {
   /** In OCI terms, such as `amd64`. */
   architecture: string
 }
-
-/** Images asked for at once: the first lever on the time a delivery takes (28 s to 19 s where measured). */
-const PULLS_AT_ONCE = 8
-/** Between the first pulls: Docker asks for layers in the order in which it learns of them. */
-const STAGGER_MS = 20
 
 /** Images in the Docker daemon: it pulls from the node's mirror, which asks the desk for what it lacks. */
 export const images: StepHandler<ImagesParams> = {
@@ -49,7 +43,8 @@ export const images: StepHandler<ImagesParams> = {
     await context.store.prepare()
     await removeMirrorNames(params)
     const wanted = await missing(context, params)
-    const content = imageContent(context, wanted, await formsFor(context, wanted))
+    const { forms, imageStore } = await formsFor(context, wanted)
+    const content = imageContent(context, wanted, forms)
     const { skipped } = content
     if (skipped.layers > 0) {
       const count = `${skipped.layers} ${skipped.layers === 1 ? 'layer' : 'layers'}`
@@ -59,16 +54,10 @@ export const images: StepHandler<ImagesParams> = {
     const following = await followArrivals(context, () => content.blobsToCome)
     if (following.hereBytes > 0)
       context.note(`${bytesText(following.hereBytes)} came in an earlier run: so much less to send`)
-    const limit = pLimit(PULLS_AT_ONCE)
     const signal = AbortSignal.any([context.signal, content.failed])
     try {
-      const pulls = longestFirst(wanted).map((image, at) =>
-        limit(async () => {
-          if (at < PULLS_AT_ONCE) await delay(at * STAGGER_MS, undefined, { signal })
-          await deliverImage(image, { mirror: mirror.address, content, run: context.run, signal })
-        }),
-      )
-      await Promise.all(pulls)
+      const delivery = { mirror: mirror.address, content, run: context.run, signal }
+      await deliverImages(pullOrder(wanted, forms, imageStore), delivery)
     } catch (error) {
       // Why a blob did not come says more than that the daemon's pull was cut.
       throw content.failed.aborted ? content.failed.reason : error
@@ -120,11 +109,6 @@ export const images: StepHandler<ImagesParams> = {
   },
 }
 
-/** Those that are the most work to unpack come first, so that little is left to do when the last byte has come. */
-function longestFirst(wanted: readonly CarriedImage[]): CarriedImage[] {
-  return wanted.toSorted((one, other) => other.unpackedBytes - one.unpackedBytes)
-}
-
 async function missing(context: StepContext, params: ImagesParams): Promise<CarriedImage[]> {
   const carried = await carriedImages(context, params.names, params.architecture)
   const there = await listImages(context.signal)
@@ -147,11 +131,14 @@ async function isNameless(id: string, signal: AbortSignal): Promise<boolean> {
   return image?.tags.every((tag) => tag === '<none>:<none>') ?? false
 }
 
-async function formsFor(context: StepContext, wanted: CarriedImage[]): Promise<LayerForms> {
+async function formsFor(
+  context: StepContext,
+  wanted: CarriedImage[],
+): Promise<{ forms: LayerForms; imageStore: HeldLayers['imageStore'] }> {
   const { bundle, order, signal } = context
-  if (bundle === undefined || wanted.length === 0) return new Map()
+  if (bundle === undefined || wanted.length === 0) return { forms: new Map(), imageStore: 'classic' }
   const { facts: docker } = await collectDocker(context.run)
   const held = await heldLayers(docker, signal)
   const about = { docker, held, readsZstd: await readsZstd(signal), wantsWhole: wantsWhole(order) }
-  return layerForms(bundle, wanted, about)
+  return { forms: await layerForms(bundle, wanted, about), imageStore: held.imageStore }
 }

@@ -243,6 +243,32 @@ describe('imageContent', () => {
     expect(await readdir(join(store.root, 'ingest'))).toEqual([])
   })
 
+  it('has the blobs of an image come before the runtime asks, which then travel no more', async () => {
+    const { desk, context, images } = await contentOf()
+    const content = imageContent(context, images, await formsForOld(context, images))
+    for (const image of images) await content.bring(image)
+    expect(desk.asked).toHaveLength(new Set(images.flatMap(({ blobs }) => blobs.map(({ digest }) => digest))).size)
+    desk.asked.length = 0
+    expect(await served(content, digestOf('base'))).toBe('base')
+    expect(desk.asked).toEqual([])
+  })
+
+  it('brings nothing that the runtime has taken already', async () => {
+    const { desk, context, images } = await contentOf()
+    const content = imageContent(context, images, await formsForOld(context, images))
+    expect(await served(content, digestOf('base'))).toBe('base')
+    for (const image of images) await content.bring(image)
+    expect(desk.asked.filter(({ digest }) => digest === digestOf('base'))).toHaveLength(1)
+  })
+
+  it('says why a blob cannot be brought', async () => {
+    const { desk, context, images } = await contentOf()
+    const content = imageContent(context, images, await formsForOld(context, images))
+    desk.failure = new Error('the disk is full')
+    for (const image of images) await content.bring(image)
+    expect(content.failed.reason).toBe(desk.failure)
+  })
+
   it('serves what the store has without the desk', async () => {
     const { content, desk, store } = await contentOf()
     await writeFile(store.blobPath(digestOf('base')), 'base')
