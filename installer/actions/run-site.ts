@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Emit, Event, EventBody } from '../../agent/contract/events.ts'
 import { NODE_PATHS } from '../../agent/contract/paths.ts'
 import type { ComposeOverride, WorkOrder } from '../../agent/contract/work-order.ts'
+import { ociArchitecture } from '../../agent/facts/cpu.ts'
 import { type ErrorFacts, factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import type { OpenBundle } from '../../bundles/format/open.ts'
 import type { ExecutableSource } from '../delivery/executable.ts'
@@ -201,10 +202,4 @@ function nothingThere(order: WorkOrder, emit: Emit): RunFinished {
   const end = { type: 'run-finished', outcome: 'done', changed: 0, seconds: 0 } as const
   emit(end)
   return { ...end, at: new Date().toISOString(), host: order.host, run: order.run }
-}
-
-const MACHINES: Record<string, string> = { x86_64: 'amd64', amd64: 'amd64', aarch64: 'arm64', arm64: 'arm64' }
-
-function ociArchitecture(machine: string): string {
-  return MACHINES[machine] ?? machine
 }
