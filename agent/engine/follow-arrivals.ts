@@ -6,16 +6,24 @@ const TELL_EVERY_MS = 100
 
 /**
  * Tells as progress what arrives of these blobs, which are asked for again each time: more may have to come than was
- * thought. What an earlier run has brought is not among what is to come.
+ * thought. What is here already is not among what is to come.
  *
- * @returns the bytes that were here before, and how to end it
+ * @param afterwards what goes on once all have come
+ * @returns the bytes that an earlier run has brought, and how to end it
  */
 export async function followArrivals(
   { arrivals, store, progress }: StepContext,
   blobs: () => readonly SizedBlob[],
-): Promise<{ hereBytes: number; end: () => void }> {
-  const here = await Promise.all(blobs().map((blob) => store.hereBytes(blob)))
-  const hereBytes = here.reduce((sum, bytes) => sum + bytes, 0)
+  afterwards?: string,
+): Promise<{ earlierBytes: number; end: () => void }> {
+  const here = await Promise.all(
+    blobs().map(async (blob) => {
+      const bytes = await store.hereBytes(blob)
+      return { bytes, earlier: Math.max(0, bytes - arrivals.cameBytes(blob.digest)) }
+    }),
+  )
+  const hereBytes = here.reduce((sum, { bytes }) => sum + bytes, 0)
+  const earlierBytes = here.reduce((sum, { earlier }) => sum + earlier, 0)
   const startBytes = arrivals.fetchedBytes
   let toldMs = 0
   arrivals.onBytes = () => {
@@ -28,10 +36,10 @@ export async function followArrivals(
     const nowMs = performance.now()
     if (done < total && nowMs - toldMs < TELL_EVERY_MS) return
     toldMs = nowMs
-    progress(done, total, 'bytes')
+    progress(done, total, 'bytes', done === total ? afterwards : undefined)
   }
   return {
-    hereBytes,
+    earlierBytes,
     end: () => {
       arrivals.onBytes = () => {}
     },

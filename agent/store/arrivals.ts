@@ -132,6 +132,7 @@ export class Arrivals {
   readonly #keeping = new Map<Digest, Promise<void>>()
   /** Not needed here any more, and still here for others. */
   readonly #lent = new Set<Digest>()
+  readonly #cameBytes = new Map<Digest, number>()
   /** Bytes that came in this run. */
   fetchedBytes = 0
   onBytes: () => void = () => {}
@@ -146,6 +147,11 @@ export class Arrivals {
   /** The blob while it is on its way, or has come and was neither kept nor dropped. */
   underway(digest: Digest): Arrival | undefined {
     return this.#open.get(digest)
+  }
+
+  /** Bytes of this blob that came in this run; more than its size where a damaged one came again. */
+  cameBytes(digest: Digest): number {
+    return this.#cameBytes.get(digest) ?? 0
   }
 
   get(digest: Digest, sizeBytes: number): Arrival {
@@ -240,6 +246,7 @@ export class Arrivals {
         hash.update(bytes)
         at += bytes.length
         this.fetchedBytes += bytes.length
+        this.#cameBytes.set(arrival.digest, this.cameBytes(arrival.digest) + bytes.length)
         arrival.advance(bytes.length)
         this.onBytes()
       }

@@ -11,7 +11,8 @@ export function meter(unit: 'bytes' | 'items', now: () => number = Date.now) {
       const perSecond = at > first.at ? ((done - first.done) * 1000) / (at - first.at) : 0
       if (unit === 'items') return `${done}/${total}`
       const share = total > 0 ? Math.min(100, Math.floor((done * 100) / total)) : 100
-      const left = perSecond > 0 && done < total ? `, ${duration((total - done) / perSecond)} left` : ''
+      if (done >= total) return `${share} % of ${size(total)}`
+      const left = perSecond > 0 ? `, ${duration((total - done) / perSecond)} left` : ''
       return `${share} % of ${size(total)}, ${size(perSecond)}/s${left}`
     },
   }

@@ -1,4 +1,4 @@
-import type { Report } from '../../agent/contract/report.ts'
+import type { Report, ReportCase } from '../../agent/contract/report.ts'
 import { type Look, TONES } from './look.ts'
 import { renderMovements } from './movements.ts'
 
@@ -10,8 +10,7 @@ export function renderReport(report: Report, look: Look, whole: boolean, columns
   const { marks, paint } = look
   const lines: string[] = []
   for (const { level, cases, movements } of report.levels) {
-    const good = cases.filter((entry) => entry.status === 'pass').length
-    lines.push(paint('bold', `validation ${level}: ${good} of ${cases.length} cases passed`))
+    lines.push(paint('bold', `validation ${level}: ${outcome(cases)}`))
     for (const entry of cases) {
       if (!whole && level === 'services' && entry.status === 'pass') continue
       const subject = entry.status === 'fail' && entry.subject ? ` [${entry.subject}]` : ''
@@ -21,4 +20,13 @@ export function renderReport(report: Report, look: Look, whole: boolean, columns
     if (whole && movements.length > 0) lines.push('', renderMovements(movements, look, columns), '')
   }
   return lines.join('\n')
+}
+
+function outcome(cases: readonly ReportCase[]): string {
+  const count = (status: ReportCase['status']) => cases.filter((entry) => entry.status === status).length
+  const skipped = count('skip')
+  const ran = cases.length - skipped
+  if (ran === 0 && skipped > 0) return 'left out'
+  const leftOut = skipped > 0 ? `, ${skipped} left out` : ''
+  return `${count('pass')} of ${ran} cases passed${leftOut}`
 }

@@ -149,7 +149,8 @@ export class TerminalReader implements Reader {
     const id = `${event.host} ${key}`
     const known = this.#meters.get(id) ?? meter(unit)
     this.#meters.set(id, known)
-    this.#draw(`${what} ${known.show(done, total)}${note ? ` ${note}` : ''}`)
+    const more = note && (unit === 'bytes' ? `, ${note}` : ` ${note}`)
+    this.#draw(`${what} ${known.show(done, total)}${more}`)
   }
 
   #line(event: Event, text: string): void {

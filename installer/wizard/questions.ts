@@ -68,10 +68,11 @@ export class InquirerPrompter implements Prompter {
 
   async askSecret(question: SecretQuestion): Promise<string> {
     const events = new Interrupts(this.#io, false, false)
-    const asked = { type: 'password', name: 'answer', message: secretQuestion(question), mask: '*' } as const
+    const message = secretQuestion(question)
+    const asked = { type: 'password', name: 'answer', message, mask: '*', toggleMask: false } as const
     try {
       const { answer } = await this.#prompt(events)([{ ...asked, theme: this.#theme(false, () => {}) }])
-      this.#answered(asked.message, '')
+      this.#answered(message, '')
       return answer
     } catch (error) {
       throw asInterruption(error, this.#io.signal)

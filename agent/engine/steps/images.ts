@@ -51,9 +51,9 @@ export const images: StepHandler<ImagesParams> = {
       context.note(`Docker has ${count} already: ${bytesText(skipped.bytes)} less to send`)
     }
     const mirror = await serveMirror(content)
-    const following = await followArrivals(context, () => content.blobsToCome)
-    if (following.hereBytes > 0)
-      context.note(`${bytesText(following.hereBytes)} came in an earlier run: so much less to send`)
+    const following = await followArrivals(context, () => content.blobsToCome, 'Docker unpacks')
+    if (following.earlierBytes > 0)
+      context.note(`${bytesText(following.earlierBytes)} came in an earlier run: so much less to send`)
     const signal = AbortSignal.any([context.signal, content.failed])
     try {
       const delivery = { mirror: mirror.address, content, run: context.run, signal }

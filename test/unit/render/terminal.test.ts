@@ -262,6 +262,13 @@ describe('renderReport', () => {
     ])
   })
 
+  it('counts what was left out apart from what passed', () => {
+    const skipped = caseOf({ title: 'pays', status: 'skip', found: 'no adapter' })
+    expect(renderReport(reportOf({}, skipped), look, true, 80)).toContain('validation services: left out\n')
+    const both = renderReport(reportOf({}, caseOf(), skipped), look, true, 80)
+    expect(both).toContain('validation services: 1 of 1 cases passed, 1 left out\n')
+  })
+
   it('draws what moved, but not after an install', () => {
     const moved = { atMs: 0, tookMs: 1, from: 'mojabox', to: 'ledger', what: 'funds in', outcome: '1 to 2' }
     const told = { ...report, levels: report.levels.map((level) => ({ ...level, movements: [moved] })) }
