@@ -73,15 +73,13 @@ async function down(): Promise<void> {
 
 function lookAround(ip: string, key: string): string {
   return `the host is still there. Look at the page (it comes over SSH; Ctrl-C closes it):
-  cd ${FOLDER} && ${EXECUTABLE} open --host ops@${ip} --identity ${key}
+  cd ${FOLDER} && ${EXECUTABLE} open --host ${NODE}=ops@${ip} --identity ${key}
 Look around:
   ssh -i ${key} -o UserKnownHostsFile=${FOLDER}/.mojabox/known_hosts ops@${ip}
     mojabox status                        how the hub is
     sudo docker ps                        its containers
     curl -s 127.0.0.1:3001/participants   the ledger's own API
     sudo journalctl -u mojabox-agent      what the agent says
-Its page, in a browser here:
-  cd ${FOLDER} && ${EXECUTABLE} open --host ${NODE}=ops@${ip} --identity ${key}
 Take it away: npm run demo -- --down`
 }
 

@@ -187,7 +187,7 @@ function unreachable(url: URL, error: unknown): MojaboxError {
   const tls = code.startsWith('ERR_TLS') || code.includes('CERT') || code.startsWith('ERR_SSL')
   const next = tls
     ? `make this machine trust the certificate (NODE_EXTRA_CA_CERTS=FILE), or --plain-http ${url.host} for a registry without TLS`
-    : 'check the address and the network (https_proxy, no_proxy), then run the same command again: it goes on where it stopped'
+    : 'check the address and the network (https_proxy, no_proxy) or name a mirror (--mirror, --apt-mirror), then run the same command again: it goes on where it stopped'
   return new MojaboxError(
     {
       code: 'http-unreachable',

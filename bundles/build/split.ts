@@ -5,6 +5,7 @@ import { digestOfStream } from '../format/digest.ts'
 import { MojaboxError } from '../format/error.ts'
 import type { OpenBundle } from '../format/open.ts'
 import { MAX_PARTS, partNumbers, partPath, wholePath } from '../format/parts.ts'
+import { copySignatures } from '../format/signature.ts'
 import { writeWhole } from '../format/write-whole.ts'
 import { diskFull } from './disk-full.ts'
 import { checkSpace, checkWritable } from './write.ts'
@@ -26,6 +27,12 @@ export interface Part {
   kept: boolean
 }
 
+export interface Split {
+  parts: Part[]
+  /** Of the bundle's signatures beside the parts; undefined where it has none, or the parts lie beside it. */
+  signatures: string | undefined
+}
+
 interface Piece {
   path: string
   startBytes: number
@@ -34,10 +41,10 @@ interface Piece {
 
 /**
  * Splits a bundle into parts: `hub.tar.001`, `hub.tar.002` … Parts that are there with the right content are kept;
- * anything else under a part's name is refused before the first byte is written.
- * @throws MojaboxError `too-many-parts`, `part-exists`, `disk-full`, `cannot-write`, `file-too-large`
+ * anything else under a part's name is refused before the first byte is written. Its signatures go along.
+ * @throws MojaboxError `too-many-parts`, `part-exists`, `disk-full`, `cannot-write`, `file-too-large`, `signature-invalid`
  */
-export async function splitBundle(options: SplitOptions): Promise<Part[]> {
+export async function splitBundle(options: SplitOptions): Promise<Split> {
   const { bundle, partBytes, signal } = options
   const whole = wholePath(bundle.path)
   const path = join(options.folder ?? dirname(whole), basename(whole))
@@ -68,7 +75,8 @@ export async function splitBundle(options: SplitOptions): Promise<Part[]> {
       }
     }).catch((error) => Promise.reject(diskFull(error, path)))
   }
-  return parts
+  const signatures = await copySignatures(whole, path).catch((error) => Promise.reject(diskFull(error, path)))
+  return { parts, signatures }
 }
 
 function piecesOf(path: string, sizeBytes: number, partBytes: number): Piece[] {

@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
 import { Envelope, keyIdOf, signed, signersOf } from './dsse.ts'
@@ -29,6 +30,19 @@ export async function signBundle(bundlePath: string, manifest: BundleManifest, k
   const earlier = await readEnvelope(bundlePath)
   const kept = earlier?.payload === payload ? earlier : { payloadType: PAYLOAD_TYPE, payload, signatures: [] }
   await writeFileAtomic(signaturePath(bundlePath), `${JSON.stringify(signed(kept, key), undefined, 2)}\n`)
+}
+
+/**
+ * Puts a bundle's signatures beside a copy of it (its parts), where they replace what is there.
+ * @returns their path there; undefined where the bundle has none, or the copy lies beside it
+ * @throws MojaboxError `signature-invalid`
+ */
+export async function copySignatures(bundlePath: string, copyPath: string): Promise<string | undefined> {
+  const [from, to] = [signaturePath(bundlePath), signaturePath(copyPath)]
+  const envelope = resolve(from) === resolve(to) ? undefined : await readEnvelope(bundlePath)
+  if (envelope === undefined) return undefined
+  await writeFileAtomic(to, await readFile(from))
+  return to
 }
 
 /** Undefined where there are none. @throws MojaboxError `signature-invalid` */

@@ -276,6 +276,7 @@ describe('the wizard', () => {
       await terminal.type(desk.key.privateKeyPath)
       await terminal.press('Enter')
       await terminal.asks('Sudo password of sudoer')
+      expect(await terminal.screen()).not.toContain('choose')
       await terminal.type(PASSWORD)
       await terminal.press('Enter')
 

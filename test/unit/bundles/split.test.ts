@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type SplitOptions, splitBundle } from '../../../bundles/build/split.ts'
 import { factsOf } from '../../../bundles/format/error.ts'
 import { openBundle } from '../../../bundles/format/open.ts'
+import { readEnvelope, requireSignature, signBundle } from '../../../bundles/format/signature.ts'
 import { verifyBundle } from '../../../bundles/format/verify.ts'
 import { buildIn, specOf } from './build-in.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -63,6 +64,29 @@ describe('splitBundle', () => {
     expect(Buffer.concat(parts).equals(readFileSync(path))).toBe(true)
   })
 
+  it('carries the signatures along, so that the parts are as trusted as the whole', async () => {
+    const [path, folder] = [await bundleFile(), temporaryFolder()]
+    const bundle = await openBundle(path)
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+    await bundle.close()
+    await signBundle(path, bundle.manifest, privateKey)
+    writeFileSync(join(folder, 'bundle.tar.sig'), 'of another bundle')
+    const { signatures } = await split(path, folder)
+    expect(signatures).toBe(join(folder, 'bundle.tar.sig'))
+    const envelope = await readEnvelope(join(folder, 'bundle.tar.001'))
+    expect(requireSignature(envelope, bundle.manifest, [publicKey])).toHaveLength(1)
+  })
+
+  it('leaves the signatures where they are when the parts lie beside the bundle', async () => {
+    const path = await bundleFile()
+    const bundle = await openBundle(path)
+    await bundle.close()
+    await signBundle(path, bundle.manifest, generateKeyPairSync('ed25519').privateKey)
+    const before = readFileSync(`${path}.sig`)
+    expect(await split(path, dirname(path))).toMatchObject({ signatures: undefined })
+    expect(readFileSync(`${path}.sig`)).toEqual(before)
+  })
+
   it('tells its progress up to the whole file', async () => {
     const [path, folder] = [await bundleFile(), temporaryFolder()]
     const told: number[] = []
@@ -80,7 +104,7 @@ describe('splitBundle', () => {
     const there = readdirSync(folder)
     expect(NAMES.slice(0, there.length)).toEqual(there.toSorted())
     expect(there.length).toBeLessThan(4)
-    const parts = await split(path, folder)
+    const { parts } = await split(path, folder)
     expect(parts.filter(({ kept }) => kept)).toHaveLength(there.length)
     expect(await faultOf(join(folder, 'bundle.tar.001'))).toBeUndefined()
   })
