@@ -27,8 +27,9 @@ export async function hasExecutable(
 
 /**
  * Puts the executable onto a host unless the same digest is there already. It goes in pieces, and those that arrived
- * before the line broke do not go again: they wait in the host's memory. What somebody gave up on goes with the next
- * delivery, or when the host starts again.
+ * before the line broke do not go again: they wait in the host's memory. So do all of them when it came packed, until the
+ * node knows whether it stays (`agent/service/executable-pieces.ts`). What somebody gave up on goes with the next delivery,
+ * or when the host starts again.
  * @returns true when it was sent
  * @throws MojaboxError kind host, or `executable-not-sent` with what the host said; `executable-corrupt`
  */
@@ -51,14 +52,18 @@ export async function deliverExecutable(
   const what = [NODE_PATHS.executable, executable.sha256, executable.sizeBytes]
   const count = Math.ceil(sizeBytes / PIECE_BYTES)
   const pieces = [join(NODE_PATHS.run, sha256), count, sizeBytes - (count - 1) * PIECE_BYTES, arrived]
-  const script = receiving(packed ? 'dpkg-deb --fsys-tarfile - | tar -xOf - |' : '')
+  const script = receiving(packed ? 'dpkg-deb --fsys-tarfile - | tar -xOf - |' : '', packed !== undefined)
   // A group of its own, so that it can be ended whole.
   const words = ['setsid', '--wait', 'sh', '-c', script, 'sh', ...[...what, ...pieces].map(String)]
   const sent = await connection.exec(words, { input, signal, timeoutMs: 30 * 60_000 })
   if (sent.code === 0) return true
   // Another desk that sent the same may have been quicker, and have tidied up.
   if (await hasExecutable(connection, executable, signal)) return true
-  if (sent.code === OTHER_DIGEST) throw corrupt(executable, connection.address)
+  if (sent.code === OTHER_DIGEST) {
+    // What an earlier run left there may be what is damaged; it is gone now.
+    if (arrived > 0) return deliverExecutable(connection, executable, onBytes, signal)
+    throw corrupt(executable, connection.address)
+  }
   throw new MojaboxError({
     code: 'executable-not-sent',
     kind: 'host',
@@ -73,9 +78,9 @@ export async function deliverExecutable(
  * What the host runs. Words: path, digest and size of the executable; what the names of pieces begin with, how many there
  * are, the last one's size, and how many have arrived. A piece gets its name when it is whole, so two desks that send the
  * same do not disturb each other, and neither does who hangs on a dead line: the first to be done ends the others. Each
- * piece goes on to `unpack` as it comes.
+ * piece goes on to `unpack` as it comes. Of what came whole the pieces stay where that `keeps` them.
  */
-function receiving(unpack: string): string {
+function receiving(unpack: string, keeps: boolean): string {
   return `set -e; umask 022; ended=
 ${SHA256_OF}
 d=$(dirname "$1"); t="$1.$$.partial"; r=$(dirname "$4"); mkdir -p "$d"; mkdir -p -m 700 "$r"
@@ -115,6 +120,7 @@ if [ -z "$ended" ]; then
     rm -f "$f"
   done
 fi
+if [ -z "$ended" ] && ${keeps}; then exit 0; fi
 i=0; while [ $i -lt "$5" ]; do rm -f "$4.$i"; i=$((i + 1)); done
 exit \${ended:-0}`
 }

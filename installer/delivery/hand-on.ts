@@ -83,8 +83,6 @@ const TAKE = [
   `timeout ${FIRST_LIMIT_S} head -c "$first" <&3 > "$t"`,
   `timeout ${TRANSFER_LIMIT_S} head -c "$(($5 - first))" <&3 >> "$t"`,
   '[ "$(sha256_of "$t" | head -c 64)" = "$2" ]; chmod 755 "$t"; mv "$t" "$1"',
-  // What had come of it from the desk, before the line broke.
-  'rm -f "$6/$2".*',
 ].join('\n')
 
 /**
@@ -97,7 +95,7 @@ export async function takeFromHost(
   from: { address: string; port: number; token: string },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const words = [NODE_PATHS.executable, sha256, from.address, String(from.port), String(sizeBytes), NODE_PATHS.run]
+  const words = [NODE_PATHS.executable, sha256, from.address, String(from.port), String(sizeBytes)]
   const taken = await connection.exec(['bash', '-c', TAKE, 'bash', ...words], {
     input: `${from.token}\n`,
     signal,

@@ -24,11 +24,16 @@ export function install(life: OneHost): void {
     expect(results.filter(({ status }) => status === 'fail')).toEqual([])
     expect(results.map(({ id }) => id)).toEqual(expect.arrayContaining(['memory', 'disk', 'ports', 'os', 'docker']))
     expect(await changesSince(life)).toEqual([])
+    const { pieces, timer } = await inMemory(life)
+    expect(pieces).toBeGreaterThan(1)
+    expect(timer).toBe('active')
   })
 
-  test('plan says what an install would do, and does none of it', async () => {
+  test('plan says what an install would do, does none of it, and is not sent mojabox again', async () => {
+    const before = await arrivedBytes(life)
     const ended = await life.desk.run(['plan', ...life.flags])
     expectDone(ended)
+    expect((await arrivedBytes(life)) - before).toBeLessThan(1024 * 1024)
     const { steps } = only(ended, 'plan')
     expect(steps.filter(({ done }) => done)).toEqual([])
     expect(steps.map(({ kind }) => kind)).toEqual(
@@ -54,6 +59,7 @@ export function install(life: OneHost): void {
     const junit = await readFile(report, 'utf8')
     expect(junit).toMatch(/<testsuites tests="\d+" failures="0" errors="0"/)
     expect(junit).toMatch(/central-ledger\.ledger" name="funds come in/)
+    expect(await inMemory(life)).toEqual({ pieces: 0, timer: 'inactive' })
     life.installed = true
   })
 
@@ -126,6 +132,18 @@ export function install(life: OneHost): void {
 }
 
 /** Once the engine has ended, which it does a moment after its last word. */
+/** All that has come in since the host started. */
+async function arrivedBytes({ host }: OneHost): Promise<number> {
+  return Number((await nodeExec(host.name, ['cat', '/sys/class/net/eth0/statistics/rx_bytes'])).stdout)
+}
+
+/** What waits in the host's memory of the executable that it was sent, and what will take that away. */
+async function inMemory({ host }: OneHost): Promise<{ pieces: number; timer: string }> {
+  const look = async (...argv: string[]) => (await nodeExec(host.name, argv, { allowFailure: true })).stdout.trim()
+  const pieces = await look('sh', '-c', 'find /run/mojabox -type f | wc -l')
+  return { pieces: Number(pieces), timer: await look('systemctl', 'is-active', 'mojabox-forget.timer') }
+}
+
 export async function changesSince({ before, host }: OneHost): Promise<string[]> {
   const isActive = ['systemctl', 'is-active', 'mojabox-engine.service']
   const hasEnded = async () => (await nodeExec(host.name, isActive, { allowFailure: true })).exitCode !== 0

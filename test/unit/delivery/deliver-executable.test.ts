@@ -169,7 +169,38 @@ describe('deliverExecutable', () => {
       await deliverExecutable(connectLocal('n1'), whole, (done) => told.push(done), signal)
       expect((await readFile(NODE_PATHS.executable)).equals(large)).toBe(true)
       expect(told[0]).toBeGreaterThanOrEqual(2 * PIECE_BYTES)
-      expect(await readdir(NODE_PATHS.run).catch(() => 'gone')).toBe('gone')
+    })
+  })
+
+  describe('that was taken away again, as a check does', () => {
+    async function deliverTwice(executable: Executable): Promise<{ waits: number; secondBytes: number | undefined }> {
+      await deliverExecutable(connectLocal('n1'), executable, () => {}, signal)
+      const waits = (await readdir(NODE_PATHS.run).catch(() => [])).length
+      await rm(NODE_PATHS.root, { recursive: true })
+      let secondBytes: number | undefined
+      const note = (done: number): void => {
+        secondBytes = done
+      }
+      expect(await deliverExecutable(connectLocal('n1'), executable, note, signal)).toBe(true)
+      expect((await readFile(NODE_PATHS.executable)).equals(bytes)).toBe(true)
+      return { waits, secondBytes }
+    }
+
+    it('is not sent a second time: what came packed waits', async () => {
+      expect(await deliverTwice(inTar(packedTar(bytes)))).toEqual({ waits: 1, secondBytes: undefined })
+    })
+
+    it('waits for nobody as it is, in three times the memory', async () => {
+      expect(await deliverTwice(plain)).toEqual({ waits: 0, secondBytes: bytes.length })
+    })
+
+    it('comes anew when what waited is damaged', async () => {
+      const executable = inTar(packedTar(bytes))
+      await deliverExecutable(connectLocal('n1'), executable, () => {}, signal)
+      await rm(NODE_PATHS.root, { recursive: true })
+      for (const name of await readdir(NODE_PATHS.run)) await writeFile(join(NODE_PATHS.run, name), 'damaged')
+      expect(await deliverExecutable(connectLocal('n1'), executable, () => {}, signal)).toBe(true)
+      expect((await readFile(NODE_PATHS.executable)).equals(bytes)).toBe(true)
     })
   })
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { Duplex, PassThrough, Readable } from 'node:stream'
@@ -70,7 +70,7 @@ function site() {
       },
     }
     return {
-      ...{ name, path, runPath, connection, argvs, handingOn },
+      ...{ name, path, connection, argvs, handingOn },
       deliver: () => seeding.deliver({ host: name, address, connection }, executable, () => {}, signal),
       isThere: async () => (await readFile(path)).equals(BYTES) && ((await stat(path)).mode & 0o777) === 0o755,
     }
@@ -95,19 +95,6 @@ describe('the executable', () => {
     await b.deliver()
     expect(await b.isThere()).toBe(true)
     expect(desk.sent).toBe(1)
-  })
-
-  it('leaves nothing of what had come from the desk before the line broke', async () => {
-    const { host } = site()
-    const [a, b] = [await host('a'), await host('b')]
-    await a.deliver()
-    await mkdir(b.runPath, { recursive: true })
-    const digest = createHash('sha256').update(BYTES).digest('hex')
-    await writeFile(join(b.runPath, `${digest}.0`), BYTES.subarray(0, 1_000))
-    await writeFile(join(b.runPath, 'relay.sock'), '')
-    await b.deliver()
-    expect(await b.isThere()).toBe(true)
-    expect(await readdir(b.runPath)).toEqual(['relay.sock'])
   })
 
   it('comes from the desk to a host that takes no part', async () => {
