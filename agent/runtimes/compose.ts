@@ -15,6 +15,11 @@ export interface ComposeContainer {
   image: string
 }
 
+export interface MadeContainer extends ComposeContainer {
+  /** Of what it was made from: Compose's own, as `wantedHashes` has them. */
+  hash: string
+}
+
 export function composeArgv(folder: string, ...rest: string[]): string[] {
   return [
     'docker',
@@ -30,21 +35,22 @@ export function composeArgv(folder: string, ...rest: string[]): string[] {
 }
 
 /** The project's containers, running or not; what `compose run` made for once is none of them. */
-export async function listContainers(run: RunCommand): Promise<ComposeContainer[]> {
+export async function listContainers(run: RunCommand): Promise<MadeContainer[]> {
   const label = 'com.docker.compose'
-  const format = ['{{.Names}}', `{{.Label "${label}.service"}}`, '{{.State}}', '{{.Status}}', '{{.Image}}'].join('\t')
+  const of = (name: string) => `{{.Label "${label}.${name}"}}`
+  const fields = ['{{.Names}}', of('service'), '{{.State}}', '{{.Status}}', '{{.Image}}', of('config-hash')]
   const filters = [`label=${label}.project=${PROJECT}`, `label=${label}.oneoff=False`].flatMap((filter) => [
     '--filter',
     filter,
   ])
-  const argv = ['docker', 'ps', '-a', '--no-trunc', ...filters, '--format', format]
+  const argv = ['docker', 'ps', '-a', '--no-trunc', ...filters, '--format', fields.join('\t')]
   const { stdout } = await run(argv)
   return stdout
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const [name = '', service = '', state = '', status = '', image = ''] = line.split('\t')
-      return { name, service, state, ...readStatus(status), image }
+      const [name = '', service = '', state = '', status = '', image = '', hash = ''] = line.split('\t')
+      return { name, service, state, ...readStatus(status), image, hash }
     })
 }
 
@@ -106,24 +112,6 @@ export async function dockerIsThere(run: RunCommand): Promise<boolean> {
 /** What each service of the project should be (Compose's own hash), by service. */
 export async function wantedHashes(run: RunCommand, folder: string): Promise<Map<string, string>> {
   const { stdout } = await run(composeArgv(folder, 'config', '--hash', '*'))
-  return pairs(stdout, ' ')
-}
-
-/** What each service's container was made from, by service; what `compose run` made for once is none of them. */
-export async function actualHashes(run: RunCommand): Promise<Map<string, string>> {
-  const label = 'com.docker.compose'
-  const format = `{{.Label "${label}.service"}} {{.Label "${label}.config-hash"}}`
-  const { stdout } = await run([
-    'docker',
-    'ps',
-    '-a',
-    '--filter',
-    `label=${label}.project=${PROJECT}`,
-    '--filter',
-    `label=${label}.oneoff=False`,
-    '--format',
-    format,
-  ])
   return pairs(stdout, ' ')
 }
 

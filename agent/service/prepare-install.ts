@@ -4,7 +4,7 @@ import { PAGE_PORT_NAME, pagePortOf } from '../contract/page.ts'
 import type { NodeBundle, RunCommand, Step } from '../contract/step.ts'
 import type { WorkOrder } from '../contract/work-order.ts'
 import { planAgent } from '../deployments/agent-steps.ts'
-import { type LoadedDeployment, loadDeployment } from '../deployments/core-test-harness/load.ts'
+import { definitionOf, type LoadedDeployment, loadDeployment } from '../deployments/core-test-harness/load.ts'
 import { planHub } from '../deployments/core-test-harness/plan.ts'
 import { type Rendered, renderHub } from '../deployments/core-test-harness/render.ts'
 import { requirementsOf } from '../deployments/core-test-harness/requirements.ts'
@@ -48,10 +48,13 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
 }> {
   const signedBy = signersOfBundle(order)
   refuseOlder(await readNodeState(), bundle.manifest, order)
-  const facts = await collectFacts({ run: command, paths: DISK_PATHS, deskTimeMs: deskTimeMs() })
+  // Looking at the host waits for programs, which leaves time to read.
+  const reading = definitionOf(bundle)
+  const looking = collectFacts({ run: command, paths: DISK_PATHS, deskTimeMs: deskTimeMs() })
+  const [facts] = await Promise.all([looking, reading])
   const distribution = facts.os?.key ?? 'unknown'
   const { architecture } = facts.cpu
-  const deployment = await loadDeployment(bundle, { profile: order.profile, distribution, architecture })
+  const deployment = await loadDeployment(bundle, { profile: order.profile, distribution, architecture }, reading)
   const installing = journal.applied().some(({ step, kept }) => step.id === 'packages' && !kept)
   const installDocker = installing || !facts.docker?.installed
   const rendered = renderHub(order, deployment)

@@ -11,12 +11,14 @@ export function addNodeCommand(program: Command, io: Io): void {
     .description('carry out an order that comes over stdin, or relay it to the engine')
     .action(async (verb: string) => {
       const { carryOutHere, mustOutlive, relay, systemdRuns } = await import('../../agent/service/attach.ts')
-      const { runOrder } = await import('../../agent/service/run-order.ts')
-      const { createRunCommand } = await import('../../agent/runtimes/command.ts')
-      const { reenter } = await import('../../agent/service/reentry.ts')
-      if (mustOutlive(verb) && (await systemdRuns()))
+      if (mustOutlive(verb) && (await systemdRuns())) {
+        const { createRunCommand } = await import('../../agent/runtimes/command.ts')
+        const { reenter } = await import('../../agent/service/reentry.ts')
         await relay(createRunCommand(), reenter, process.stdin, process.stdout)
-      else await carryOutHere(runOrder, process.stdin, process.stdout)
+      } else {
+        const { runOrder } = await import('../../agent/service/run-order.ts')
+        await carryOutHere(runOrder, process.stdin, process.stdout)
+      }
     })
 
   node

@@ -186,8 +186,8 @@ export async function readDefinition(
       services[name] = service
     }
   }
-  const text = stringify({ ...top.data, services }, { aliasDuplicateObjects: false, lineWidth: 0 })
-  return { definition: parseDefinition(text), text }
+  const whole = { ...top.data, services }
+  return { definition: checked(whole), text: stringify(whole, { aliasDuplicateObjects: false, lineWidth: 0 }) }
 }
 
 /**
@@ -195,7 +195,11 @@ export async function readDefinition(
  * @throws MojaboxError `definition-invalid`
  */
 export function parseDefinition(text: string): Definition {
-  const read = Definition.safeParse(parsedYaml(text))
+  return checked(parsedYaml(text))
+}
+
+function checked(found: unknown): Definition {
+  const read = Definition.safeParse(found)
   if (!read.success) throw invalid(issuesOf(read.error))
   const dangling = danglingNames(read.data)
   if (dangling.length > 0) throw invalid(dangling.join('; '))

@@ -28,17 +28,29 @@ export interface LoadedDeployment {
 
 type KeptBlob = Pick<ReachableBlob, 'digest' | 'sizeBytes'>
 
-/** @throws MojaboxError when the bundle lacks a file, or the profile is unknown */
+/** What of a bundle needs no host to be read. @throws MojaboxError when the bundle lacks a file, `definition-invalid` */
+export async function definitionOf(bundle: NodeBundle): ReturnType<typeof readDefinition> {
+  return readDefinition((path) => textOf(bundle, path))
+}
+
+async function textOf(bundle: NodeBundle, path: string): Promise<string> {
+  return (await bundle.readFile('core-test-harness', path)).toString()
+}
+
+/**
+ * @param reading the bundle's definition, where that was begun already
+ * @throws MojaboxError when the bundle lacks a file, or the profile is unknown
+ */
 export async function loadDeployment(
   bundle: NodeBundle,
   host: { profile: string; distribution: string; architecture: string },
+  reading = definitionOf(bundle),
 ): Promise<LoadedDeployment> {
-  const readText = async (path: string) => (await bundle.readFile('core-test-harness', path)).toString()
-  const { definition, text: definitionText } = await readDefinition(readText)
+  const { definition, text: definitionText } = await reading
   const profile = profileOf(definition, host.profile)
   const images = imagesOf(definition, profile)
   const configTexts = new Map<string, string>()
-  for (const config of configsOf(definition, profile)) configTexts.set(config.file, await readText(config.file))
+  for (const config of configsOf(definition, profile)) configTexts.set(config.file, await textOf(bundle, config.file))
   const { artifacts } = bundle.manifest
   const kept = artifacts.filter(
     (artifact) => artifact.kind === 'files' || (artifact.kind === 'image' && images.includes(artifact.name)),

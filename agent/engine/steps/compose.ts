@@ -3,7 +3,6 @@ import { stripVTControlCharacters } from 'node:util'
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import type { StepContext, StepHandler } from '../../contract/step.ts'
 import {
-  actualHashes,
   type ComposeContainer,
   composeArgv,
   dockerIsThere,
@@ -40,11 +39,11 @@ export const compose: StepHandler<ComposeParams> = {
   describe: (params) => params.title,
 
   async isDone(context, params) {
-    const [wanted, actual, containers] = await Promise.all([
+    const [wanted, containers] = await Promise.all([
       wantedHashes(context.run, params.folder),
-      actualHashes(context.run),
       listContainers(context.run),
     ])
+    const actual = new Map(containers.map(({ service, hash }) => [service, hash]))
     const current = [...params.services, ...params.jobs].every((name) => wanted.get(name) === actual.get(name))
     const left = params.alone ? [...actual.keys()].filter((name) => !wanted.has(name)) : []
     return current && left.length === 0 && unsettled(params, containers).length === 0

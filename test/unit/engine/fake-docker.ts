@@ -33,7 +33,7 @@ export class FakeDocker {
         .join('')
     }
     if (argv[1] === 'ps' && argv.includes('--quiet')) return 'id\n'
-    if (argv[1] === 'ps') return line.includes('config-hash') ? this.#hashes() : this.#rows()
+    if (argv[1] === 'ps') return this.#rows()
     if (argv[1] === 'inspect' && line.includes('RestartCount')) {
       return Object.entries(this.restarts())
         .map(([service, count]) => `/mojabox-${service}-1\t${service}\t${count}\t1\tfalse\n`)
@@ -63,11 +63,9 @@ export class FakeDocker {
     this.#looks += 1
     this.onLook(this.#looks)
     return this.containers
-      .map(({ service, state, status }) => `mojabox-${service}-1\t${service}\t${state}\t${status}\timage\n`)
+      .map(
+        ({ service, state, status, hash }) => `mojabox-${service}-1\t${service}\t${state}\t${status}\timage\t${hash}\n`,
+      )
       .join('')
-  }
-
-  #hashes(): string {
-    return this.containers.map(({ service, hash }) => `${service} ${hash}\n`).join('')
   }
 }

@@ -37,7 +37,7 @@ describe('the store', () => {
     await writeFile(store.ingestPath(large.digest), Buffer.alloc(120_000, 'package '))
     const blobs = [document, large, { digest: desk.add(more), sizeBytes: more.length }]
     await step.apply(context, { ...params, blobs })
-    expect(context.progressed.at(-1)).toEqual([80_000 + more.length, 80_000 + more.length, 'bytes'])
+    expect(context.progressed.at(-1)?.slice(0, 3)).toEqual([80_000 + more.length, 80_000 + more.length, 'bytes'])
   })
 
   it('brings a document anew that the disk has damaged', async () => {
