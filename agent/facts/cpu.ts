@@ -11,22 +11,21 @@ const OCI_ARCHITECTURES: Readonly<Record<string, string>> = {
 }
 
 export async function collectCpu(): Promise<Facts['cpu']> {
-  const [about, limitCores] = await Promise.all([
-    attempt(async () => {
-      const { cpu } = await import('systeminformation')
-      const { manufacturer, brand, flags } = await cpu()
-      return { model: `${manufacturer} ${brand}`.trim() || null, flags: flags.split(/\s+/).filter(Boolean) }
-    }, undefined),
-    attempt(readLimit, null),
-  ])
+  const [about, limitCores] = await Promise.all([readText('/proc/cpuinfo'), attempt(readLimit, null)])
   const cores = cpus().length
   return {
     architecture: ociArchitecture(machine()),
-    model: about?.model ?? cpus()[0]?.model ?? null,
-    flags: about?.flags ?? [],
+    ...describeCpu(about ?? ''),
     cores,
     limitCores: limitCores !== null && limitCores < cores ? limitCores : null,
   }
+}
+
+/** From `/proc/cpuinfo`, whose words for flags and whether it has a model's name depend on the architecture. */
+export function describeCpu(text: string): Pick<Facts['cpu'], 'model' | 'flags'> {
+  const model = /^model name[ \t]*: *(.+)$/m.exec(text)?.[1]?.trim()
+  const flags = /^(?:flags|Features)[ \t]*: *(.+)$/m.exec(text)?.[1]
+  return { model: model || null, flags: flags?.split(/\s+/).filter(Boolean) ?? [] }
 }
 
 /** `uname -m` in the words of OCI images. */

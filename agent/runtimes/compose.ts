@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { factsOf } from '../../bundles/format/error.ts'
 import type { RunCommand } from '../contract/step.ts'
 
@@ -109,10 +110,18 @@ export async function dockerIsThere(run: RunCommand): Promise<boolean> {
   )
 }
 
+/** The last answer: Compose takes a tenth of a second, and several steps of a run ask for the same. */
+let lastHashes: { of: string; hashes: Promise<Map<string, string>> } | undefined
+
 /** What each service of the project should be (Compose's own hash), by service. */
 export async function wantedHashes(run: RunCommand, folder: string): Promise<Map<string, string>> {
-  const { stdout } = await run(composeArgv(folder, 'config', '--hash', '*'))
-  return pairs(stdout, ' ')
+  const file = await stat(`${folder}/compose.yaml`, { bigint: true }).catch(() => undefined)
+  const of = file && `${folder} ${file.ino} ${file.size} ${file.ctimeNs}`
+  if (of !== undefined && lastHashes?.of === of) return lastHashes.hashes
+  const hashes = run(composeArgv(folder, 'config', '--hash', '*')).then(({ stdout }) => pairs(stdout, ' '))
+  lastHashes = of === undefined ? undefined : { of, hashes }
+  hashes.catch(() => (lastHashes = undefined))
+  return hashes
 }
 
 function pairs(text: string, separator: string): Map<string, string> {

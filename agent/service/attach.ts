@@ -13,9 +13,9 @@ import type { ReentryArgv } from './reentry.ts'
 
 export const ENGINE_UNIT = 'mojabox-engine.service'
 const START_LIMIT_MS = 20_000
-const LOOK_EVERY_MS = 50
+const LOOK_EVERY_MS = 10
 /** Looks between two tries to start it. */
-const STARTS_EVERY = 10
+const STARTS_EVERY = 50
 
 /** Whether the order changes the node, and so must outlive the link it came over. */
 export function mustOutlive(verb: string): boolean {

@@ -41,7 +41,15 @@ export const LockedFiles = z.strictObject({
   source: z.literal('file'),
   kind: z.literal('files'),
   name: z.string(),
-  files: z.array(z.strictObject({ path: z.string(), size: z.number().int(), digest: Digest })),
+  files: z.array(
+    z.strictObject({
+      path: z.string(),
+      size: z.number().int(),
+      digest: Digest,
+      /** In place of the YAML that the file is. */
+      form: z.literal('json').optional(),
+    }),
+  ),
 })
 export type LockedFiles = z.infer<typeof LockedFiles>
 

@@ -52,7 +52,13 @@ const Distribution = z.strictObject({
 })
 export type Distribution = z.infer<typeof Distribution>
 
-const FileSet = z.strictObject({ name: Name, paths: z.array(InnerPath).min(1) })
+const FileSet = z.strictObject({
+  name: Name,
+  paths: z.array(InnerPath).min(1),
+  /** Of these, the YAML files that mojabox itself reads: carried as JSON, under the same names. */
+  asJson: z.array(InnerPath).optional(),
+})
+export type FileSet = z.infer<typeof FileSet>
 
 /** A deployment's `bundle.yaml`: what a bundle carries, names and versions pinned. */
 export const Spec = z

@@ -1,4 +1,4 @@
-import { parse, stringify } from 'yaml'
+import { parse } from 'yaml'
 import { z } from 'zod'
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import { Name, Port, Service } from './service.ts'
@@ -169,7 +169,7 @@ const Files = z.looseObject({ services: z.array(z.string()) })
 
 /**
  * Puts deployment.yaml and the files of services that it names together. Keys that begin with `x-` are for anchors.
- * @returns the definition, and its text as one file
+ * @returns the definition, and its text as one file: JSON, which is YAML too
  * @throws MojaboxError `definition-invalid`
  */
 export async function readDefinition(
@@ -187,7 +187,7 @@ export async function readDefinition(
     }
   }
   const whole = { ...top.data, services }
-  return { definition: checked(whole), text: stringify(whole, { aliasDuplicateObjects: false, lineWidth: 0 }) }
+  return { definition: checked(whole), text: `${JSON.stringify(whole, undefined, 2)}\n` }
 }
 
 /**
@@ -254,11 +254,21 @@ function danglingNames(definition: Definition): string[] {
   ]
 }
 
+/** A bundle carries JSON, which is read in a fiftieth of the time that YAML takes. */
 function parsedYaml(text: string): unknown {
   try {
-    return parse(text, { merge: true })
+    return parsedJson(text) ?? parse(text, { merge: true })
   } catch (error) {
     throw invalid(error instanceof Error ? error.message : String(error), error)
+  }
+}
+
+function parsedJson(text: string): unknown {
+  if (!text.startsWith('{')) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join, posix, resolve } from 'node:path'
+import { digestOf } from '../../format/digest.ts'
 import { MojaboxError } from '../../format/error.ts'
 import { ANNOTATIONS, ARTIFACT_TYPES, type Descriptor, type Digest, MEDIA_TYPES } from '../../format/manifest.ts'
 import { platformText } from '../../format/read-artifact.ts'
@@ -10,14 +11,16 @@ import type { LockedExecutable, LockedFiles } from '../lock.ts'
 import { refuseUnlistedImages } from '../named-images.ts'
 import { packExecutable } from '../pack-executable.ts'
 import type { BuildContext, CarriedArtifact, Origins, Source } from '../source.ts'
+import type { FileSet } from '../spec.ts'
+import { yamlAsJson } from '../yaml-as-json.ts'
 
 /** Files of the building machine: a deployment's data as they are, and the executables packed. */
 export const fileSource: Source<LockedFiles | LockedExecutable> = {
   async resolve(context) {
     const { spec } = context.loaded
     const sets = await Promise.all([
-      ...spec.files.map(({ name, paths }) => resolveFiles(name, paths, context)),
-      ...(await testFilePaths(context.origins)).map((paths) => resolveFiles(TEST_FILES, paths, context)),
+      ...spec.files.map((set) => resolveFiles(set, context)),
+      ...(await testFilePaths(context.origins)).map((paths) => resolveFiles({ name: TEST_FILES, paths }, context)),
     ])
     const ofSpec = sets.filter(({ name }) => name !== TEST_FILES).flatMap(({ files }) => files.map(({ path }) => path))
     await refuseUnlistedImages(spec, context.loaded.folder, ofSpec)
@@ -46,13 +49,17 @@ function folderOf(name: string, { origins, loaded }: BuildContext): string {
   return name === TEST_FILES && origins.testFiles !== undefined ? resolve(origins.testFiles) : loaded.folder
 }
 
-async function resolveFiles(name: string, paths: string[], context: BuildContext): Promise<LockedFiles> {
+async function resolveFiles({ name, paths, asJson = [] }: FileSet, context: BuildContext): Promise<LockedFiles> {
   const folder = folderOf(name, context)
   const found = (
     await Promise.all(paths.map((path) => filesUnder(folder, posix.normalize(path).replace(/\/$/, ''))))
   ).flat()
   const files = await Promise.all(
     [...new Set(found)].sort().map(async (path) => {
+      if (/\.ya?ml$/.test(path) && asJson.some((of) => path === of || path.startsWith(`${of}/`))) {
+        const json = await yamlAsJson(join(folder, path))
+        return { path, size: json.length, digest: digestOf(json), form: 'json' as const }
+      }
       const { digest, bytes } = await hashFile(join(folder, path))
       return { path, size: bytes, digest }
     }),
@@ -73,9 +80,14 @@ async function filesUnder(folder: string, path: string): Promise<string[]> {
 async function fetchFiles({ name, files }: LockedFiles, context: BuildContext): Promise<CarriedArtifact> {
   const { cache, signal, progress } = context
   const folder = folderOf(name, context)
-  for (const { path, size, digest } of files) {
+  for (const { path, size, digest, form } of files) {
     progress.expect(size)
     const fullPath = join(folder, path)
+    if (form === 'json') {
+      if ((await cache.put(await yamlAsJson(fullPath))) !== digest) throw changed(fullPath, digest)
+      progress.arrived(size)
+      continue
+    }
     if ((await cache.sizeOf(digest)) === undefined && (await hashFile(fullPath)).digest !== digest)
       throw changed(fullPath, digest)
     const open = async (start: number) => ({ startBytes: start, stream: createReadStream(fullPath, { start }) })

@@ -22,7 +22,13 @@ export async function buildForeignBundle(desk: Desk): Promise<string> {
     platforms: ['linux/arm64'],
     images,
     profiles: { [PROFILE]: keys },
-    files: [{ name: 'core-test-harness', paths: ['deployment.yaml', 'services', 'config'] }],
+    files: [
+      {
+        name: 'core-test-harness',
+        paths: ['deployment.yaml', 'services', 'config'],
+        asJson: ['deployment.yaml', 'services'],
+      },
+    ],
     executables: {},
     archives: {},
     distributions: {},

@@ -129,6 +129,36 @@ describe('files and executables', () => {
     await bundle.close()
   })
 
+  it('carries YAML that mojabox reads as JSON, under its name, and refuses what is none', async () => {
+    const folder = temporaryFolder()
+    mkdirSync(join(folder, 'services'))
+    const yaml = 'x-common: &common { cpus: 2 }\nledger: { <<: *common, memoryBytes: 1 }\n'
+    writeFileSync(join(folder, 'services', 'ledger.yaml'), yaml)
+    writeFileSync(join(folder, 'mounted.yaml'), 'as: it is\n')
+    const files = 'files: [{ name: data, paths: [services, mounted.yaml], asJson: [services] }]'
+    const spec = specOf({}, files)
+    const origins = {}
+    const { path, lock } = await buildIn(folder, { spec, origins })
+    const bundle = await openBundle(path)
+    const artifact = bundle.manifest.artifacts.find(({ kind }) => kind === 'files')
+    if (artifact === undefined) throw new Error('no files')
+    const titled = titledLayers(await readArtifactManifest(bundle, artifact))
+    const textOf = async (name: string) => (await buffer(bundle.read(titled.get(name)?.digest ?? 'sha256:'))).toString()
+    const carried = await textOf('services/ledger.yaml')
+    expect(JSON.parse(carried)).toMatchObject({ ledger: { cpus: 2, memoryBytes: 1 } })
+    expect(await textOf('mounted.yaml')).toBe('as: it is\n')
+    await bundle.close()
+
+    const again = await buildIn(folder, { spec, origins, options: { lock } })
+    expect(again.manifest.digest).toBe(bundle.manifest.digest)
+    writeFileSync(join(folder, 'services', 'ledger.yaml'), yaml.replace('1', '2'))
+    await expect(buildIn(folder, { spec, origins, options: { lock } })).rejects.toEqual(
+      refusal('lock-differs', /other content/),
+    )
+    writeFileSync(join(folder, 'services', 'ledger.yaml'), 'ledger: [')
+    await expect(buildIn(folder, { spec, origins })).rejects.toEqual(refusal('yaml-invalid', /line 1/))
+  })
+
   it('carries the testing toolkit’s files, and of their folder nothing else', async () => {
     const folder = temporaryFolder()
     const testFiles = join(folder, 'cases')

@@ -4,7 +4,7 @@ import { parse } from 'yaml'
 import { parseDefinition, readDefinition } from '../../../agent/deployments/core-test-harness/definition.ts'
 import { profileOf } from '../../../agent/deployments/core-test-harness/profile.ts'
 import { validationKeys } from '../../../agent/deployments/core-test-harness/signers.ts'
-import { definition, readShipped, text } from './shipped.ts'
+import { definition, json, readShipped, text } from './shipped.ts'
 
 const services = Object.entries(definition.services)
 const stringsOf = (list: unknown) => (Array.isArray(list) ? list.filter((entry) => typeof entry === 'string') : [])
@@ -145,6 +145,7 @@ describe('parseDefinition', () => {
   })
 
   it('reads its own text again as the same', () => {
+    expect(parseDefinition(json)).toEqual(definition)
     expect(parseDefinition(text)).toEqual(definition)
   })
 

@@ -1,13 +1,15 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { NODE_PATHS } from '../../../agent/contract/paths.ts'
 import type { RunCommand } from '../../../agent/contract/step.ts'
 import { type ComposeParams, compose } from '../../../agent/engine/steps/compose.ts'
-import { listContainers } from '../../../agent/runtimes/compose.ts'
+import { listContainers, wantedHashes } from '../../../agent/runtimes/compose.ts'
 import { MojaboxError } from '../../../bundles/format/error.ts'
 import { orderOf } from '../service/orders.ts'
 import { FakeDocker } from './fake-docker.ts'
 import { contextOf, FakeCommands } from './step-context.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 vi.mock('../../../agent/contract/paths.ts', async () => (await import('./node-paths.ts')).pathsBelow())
 
@@ -72,6 +74,34 @@ describe('listContainers', () => {
 
   it('is empty where nothing runs', async () => {
     expect(await listContainers(new FakeCommands().run)).toEqual([])
+  })
+})
+
+describe('wantedHashes', () => {
+  it('asks Compose once for as long as the file is the same', async () => {
+    const folder = await temporaryFolder()
+    const docker = hub()
+    const asked = () => docker.commands.lines.filter((line) => line.includes('--hash')).length
+    const look = () => wantedHashes(docker.commands.run, folder)
+    await writeFile(join(folder, 'compose.yaml'), 'services: {}')
+    expect(await look()).toEqual(await look())
+    expect(asked()).toBe(1)
+    docker.wanted.ledger = 'another'
+    await writeFile(join(folder, 'compose.yaml'), 'services: { }')
+    expect((await look()).get('ledger')).toBe('another')
+    await rm(join(folder, 'compose.yaml'))
+    for (const count of [3, 4]) {
+      await look()
+      expect(asked()).toBe(count)
+    }
+  })
+
+  it('asks again after an answer that failed', async () => {
+    const folder = await temporaryFolder()
+    await writeFile(join(folder, 'compose.yaml'), 'services: {}')
+    const failing = new FakeCommands(() => ({ code: 1, stderr: 'no' }))
+    await expect(wantedHashes(failing.run, folder)).rejects.toThrow()
+    expect((await wantedHashes(hub().commands.run, folder)).size).toBeGreaterThan(0)
   })
 })
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { describeCgroup } from '../../../agent/facts/cgroup.ts'
 import { parseSynchronized } from '../../../agent/facts/clock.ts'
-import { ociArchitecture, parseCpuMax } from '../../../agent/facts/cpu.ts'
+import { describeCpu, ociArchitecture, parseCpuMax } from '../../../agent/facts/cpu.ts'
 import { resolvesLocally } from '../../../agent/facts/hostname.ts'
 import { hasOverlay } from '../../../agent/facts/kernel.ts'
 import { parseOsRelease } from '../../../agent/facts/os.ts'
@@ -82,6 +82,14 @@ describe('resolvesLocally', () => {
 describe('single values', () => {
   it('reads a cgroup v2 limit of cores', () => {
     expect([parseCpuMax('150000 100000\n'), parseCpuMax('max 100000\n')]).toEqual([1.5, null])
+  })
+
+  it('reads model and instructions of the first processor, in the words of its architecture', () => {
+    const x86 = 'processor\t: 0\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nflags\t\t: fpu sse4_2\n\nflags\t\t: fpu\n'
+    expect(describeCpu(x86)).toEqual({ model: 'AMD EPYC', flags: ['fpu', 'sse4_2'] })
+    const arm = 'processor\t: 0\nBogoMIPS\t: 243.75\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\n'
+    expect(describeCpu(arm)).toEqual({ model: null, flags: ['fp', 'asimd'] })
+    expect(describeCpu('')).toEqual({ model: null, flags: [] })
   })
 
   it('names architectures as images do', () => {
