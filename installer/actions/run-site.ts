@@ -6,6 +6,7 @@ import type { ComposeOverride, WorkOrder } from '../../agent/contract/work-order
 import { ociArchitecture } from '../../agent/facts/cpu.ts'
 import { type ErrorFacts, factsOf, MojaboxError } from '../../bundles/format/error.ts'
 import type { OpenBundle } from '../../bundles/format/open.ts'
+import { digestThere } from '../delivery/deliver-executable.ts'
 import type { ExecutableSource } from '../delivery/executable.ts'
 import { ExecutableSeeding } from '../delivery/executable-seeding.ts'
 import type { RateLimit } from '../delivery/rate-limit.ts'
@@ -165,13 +166,14 @@ async function once(
     const there = ABOUT_INSTALLED.includes(order.verb) ? await whatIsThere(connection, signal) : undefined
     if (there === 'nothing') return nothingThere(order, emit)
     if (there !== 'executable') {
-      const { stdout } = await connection.exec(['uname', '-m'], { signal })
+      const digest = digestThere(connection, signal)
+      const [{ stdout }] = await Promise.all([connection.exec(['uname', '-m'], { signal }), digest])
       const executable = await executables.for(ociArchitecture(stdout.trim()))
       const onBytes = (doneBytes: number, totalBytes: number) =>
         emit({ type: 'transfer', what: 'mojabox', doneBytes, totalBytes })
       const paced = rate ? rate.pacedExecutable(executable) : executable
       const receiver = { host: host.name, address: order.seeding?.address, connection }
-      await options.executableSeeding.deliver(receiver, paced, onBytes, signal)
+      await options.executableSeeding.deliver(receiver, paced, onBytes, signal, digest)
     }
     return await watchRun({
       connection,

@@ -14,15 +14,16 @@ const GIVEN_UP_MIN = 60
 /** How the host tells that what arrived is not what was named. */
 const OTHER_DIGEST = 65
 
-/** Whether the very same executable is on the host. */
-export async function hasExecutable(
-  connection: Connection,
-  { sha256 }: Executable,
-  signal: AbortSignal,
-): Promise<boolean> {
+/** The digest, in hex, of the executable that is on the host; undefined where there is none. */
+export async function digestThere(connection: Connection, signal: AbortSignal): Promise<string | undefined> {
   const script = `${SHA256_OF}; sha256_of "$1"`
   const there = await connection.exec(['sh', '-c', script, 'sh', NODE_PATHS.executable], { signal })
-  return there.code === 0 && there.stdout.startsWith(sha256)
+  return there.code === 0 ? there.stdout.slice(0, 64) : undefined
+}
+
+/** Whether the very same executable is on the host. */
+async function hasExecutable(connection: Connection, { sha256 }: Executable, signal: AbortSignal): Promise<boolean> {
+  return (await digestThere(connection, signal)) === sha256
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Connection } from '../fleet/connection.ts'
-import { deliverExecutable, hasExecutable } from './deliver-executable.ts'
+import { deliverExecutable, digestThere } from './deliver-executable.ts'
 import type { Executable } from './executable.ts'
 import { type HandingOn, startHandingOn, takeFromHost } from './hand-on.ts'
 
@@ -41,6 +41,7 @@ export class ExecutableSeeding {
 
   /**
    * @param direct the executable as the desk sends it
+   * @param there the digest of what is on the host, where that is known (`digestThere`)
    * @throws MojaboxError kind host, or `executable-not-sent` with what the host said
    */
   async deliver(
@@ -48,12 +49,14 @@ export class ExecutableSeeding {
     direct: Executable,
     onBytes: (doneBytes: number, totalBytes: number) => void,
     signal: AbortSignal,
+    there = digestThere(receiver.connection, signal),
   ): Promise<void> {
     const { host, connection, address } = receiver
     const send = () => deliverExecutable(connection, direct, onBytes, signal)
-    if (address === undefined) return void (await send())
+    const isThere = (await there) === direct.sha256
+    if (address === undefined) return isThere ? undefined : void (await send())
     const pool = this.#poolOf(direct.sha256)
-    if (!(await hasExecutable(connection, direct, signal))) {
+    if (!isThere) {
       const source = await claim(pool, signal)
       try {
         if (source === undefined || !(await take(receiver, source, direct, signal))) await send()
