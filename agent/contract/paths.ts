@@ -19,3 +19,6 @@ export const NODE_PATHS = {
   agentSocket: '/run/mojabox-agent/agent.sock',
   agentUnit: '/etc/systemd/system/mojabox-agent.service',
 } as const
+
+/** Takes away, an hour after a command that installed nothing, what it left in the host's memory. */
+export const FORGET_UNIT = 'mojabox-forget'

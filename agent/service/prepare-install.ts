@@ -50,8 +50,10 @@ export async function prepareInstall({ order, bundle, journal, command, store, d
   refuseOlder(await readNodeState(), bundle.manifest, order)
   // Looking at the host waits for programs, which leaves time to read.
   const reading = definitionOf(bundle)
-  const looking = collectFacts({ run: command, paths: DISK_PATHS, deskTimeMs: deskTimeMs() })
-  const [facts] = await Promise.all([looking, reading])
+  // Whether it can be read is told once the looking, which never throws, has ended.
+  reading.catch(() => {})
+  const facts = await collectFacts({ run: command, paths: DISK_PATHS, deskTimeMs: deskTimeMs() })
+  await reading
   const distribution = facts.os?.key ?? 'unknown'
   const { architecture } = facts.cpu
   const deployment = await loadDeployment(bundle, { profile: order.profile, distribution, architecture }, reading)

@@ -19,7 +19,7 @@ import { diskFailure } from '../store/disk-space.ts'
 import { openNodeBundle } from '../store/node-bundle.ts'
 import { Store } from '../store/store.ts'
 import type { DeskLink } from './desk-link.ts'
-import { dropPieces, keepPieces } from './executable-pieces.ts'
+import { dropPieces } from './executable-pieces.ts'
 import { forgetNode } from './forget-node.ts'
 import type { Hello } from './greeting.ts'
 import { prepareInstall } from './prepare-install.ts'
@@ -63,7 +63,7 @@ export async function runOrder(hello: Hello, link: DeskLink, signal: AbortSignal
   let failure: unknown
   try {
     const run = await begin(order, store, { link, seeding }, emit, signal, () => Date.now() + aheadMs)
-    changed = await VERBS[order.verb](run).finally(() => tidyPieces(run))
+    changed = await VERBS[order.verb](run)
   } catch (error) {
     failure = signal.aborted ? signal.reason : (diskFailure(error) ?? error)
   }
@@ -143,7 +143,7 @@ const VERBS: Record<WorkOrder['verb'], (run: Run) => Promise<number>> = {
       await leaveAsFound(run)
       refuseFailed(checks)
     }
-    await dropPieces()
+    await dropPieces(run.command)
     await clearPlaces(run.command)
     await run.seeding?.start(run.arrivals, needed)
     const changed = await applySteps(steps, handlerOf, run.context, run.journal, run.emit)
@@ -217,11 +217,6 @@ async function leaveAsFound(run: Run): Promise<void> {
   if (run.journal.installed) return
   await rm(dirname(NODE_PATHS.executable), { recursive: true, force: true })
   await rmdir(NODE_PATHS.root).catch(() => {})
-}
-
-/** Whatever came of the run, and also after it was stopped. */
-async function tidyPieces({ journal }: Run): Promise<void> {
-  await (journal.installed ? dropPieces() : keepPieces())
 }
 
 function refuseFailed(checks: CheckResult[]): void {

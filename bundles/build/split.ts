@@ -5,7 +5,7 @@ import { digestOfStream } from '../format/digest.ts'
 import { MojaboxError } from '../format/error.ts'
 import type { OpenBundle } from '../format/open.ts'
 import { MAX_PARTS, partNumbers, partPath, wholePath } from '../format/parts.ts'
-import { copySignatures } from '../format/signature.ts'
+import { copySignatures, readEnvelope } from '../format/signature.ts'
 import { writeWhole } from '../format/write-whole.ts'
 import { diskFull } from './disk-full.ts'
 import { checkSpace, checkWritable } from './write.ts'
@@ -50,6 +50,7 @@ export async function splitBundle(options: SplitOptions): Promise<Split> {
   const path = join(options.folder ?? dirname(whole), basename(whole))
   const pieces = piecesOf(path, bundle.sizeBytes, partBytes)
   await checkWritable(path)
+  await readEnvelope(whole)
   await refuseOthers(path, pieces.length)
   let doneBytes = 0
   const advance = (bytes: number): void => {

@@ -7,8 +7,9 @@ import { MojaboxError } from '../format/error.ts'
  * @throws MojaboxError `yaml-invalid`, with line and column
  */
 export async function yamlAsJson(path: string): Promise<Buffer> {
+  const text = await readFile(path, 'utf8')
   try {
-    return Buffer.from(`${JSON.stringify(parse(await readFile(path, 'utf8'), { merge: true }), undefined, 1)}\n`)
+    return Buffer.from(`${JSON.stringify(parse(text, { merge: true }), undefined, 1)}\n`)
   } catch (cause) {
     throw new MojaboxError(
       {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { NODE_PATHS } from '../../agent/contract/paths.ts'
+import { FORGET_UNIT, NODE_PATHS } from '../../agent/contract/paths.ts'
 import { MojaboxError } from '../../bundles/format/error.ts'
 import type { Connection } from '../fleet/connection.ts'
 import { debianPackage } from './debian-package.ts'
@@ -11,6 +11,8 @@ import { SHA256_OF } from './sha256-of.ts'
 const PIECE_BYTES = 1024 * 1024
 /** Of another version: that is no run that goes on. */
 const GIVEN_UP_MIN = 60
+/** So long what came packed waits for the next command. */
+const KEPT_MIN = 60
 /** How the host tells that what arrived is not what was named. */
 const OTHER_DIGEST = 65
 
@@ -28,9 +30,9 @@ async function hasExecutable(connection: Connection, { sha256 }: Executable, sig
 
 /**
  * Puts the executable onto a host unless the same digest is there already. It goes in pieces, and those that arrived
- * before the line broke do not go again: they wait in the host's memory. So do all of them when it came packed, until the
- * node knows whether it stays (`agent/service/executable-pieces.ts`). What somebody gave up on goes with the next delivery,
- * or when the host starts again.
+ * before the line broke do not go again: they wait in the host's memory. So do all of them when it came packed, for an hour
+ * or until something is installed (`agent/service/executable-pieces.ts`): who checks, plans and then installs sends them
+ * once. What somebody gave up on goes with the next delivery, or when the host starts again.
  * @returns true when it was sent
  * @throws MojaboxError kind host, or `executable-not-sent` with what the host said; `executable-corrupt`
  */
@@ -79,7 +81,8 @@ export async function deliverExecutable(
  * What the host runs. Words: path, digest and size of the executable; what the names of pieces begin with, how many there
  * are, the last one's size, and how many have arrived. A piece gets its name when it is whole, so two desks that send the
  * same do not disturb each other, and neither does who hangs on a dead line: the first to be done ends the others. Each
- * piece goes on to `unpack` as it comes. Of what came whole the pieces stay where that `keeps` them.
+ * piece goes on to `unpack` as it comes. The pieces of what came whole stay for an hour where it `keeps` them and there is a
+ * systemd to take them away then.
  */
 function receiving(unpack: string, keeps: boolean): string {
   return `set -e; umask 022; ended=
@@ -107,6 +110,12 @@ pieces() {
     i=$((i + 1))
   done
 }
+forgotten_later() {
+  systemctl stop ${FORGET_UNIT}.timer 2> /dev/null || true
+  # Those of a delivery that is on by then are younger.
+  systemd-run --quiet --collect --unit=${FORGET_UNIT} --on-active=${KEPT_MIN}min sh -c '
+    find "$1" -maxdepth 1 -type f -name "*.[0-9]*" -mmin +${KEPT_MIN - 1} -delete; rmdir "$1" || true' sh "$r" 2> /dev/null
+}
 # No more than it has: what is packed may unpack to anything.
 pieces "$@" | ${unpack} head -c "$3" > "$t"
 [ "$(sha256_of "$t" | head -c 64)" = "$2" ] || ended=${OTHER_DIGEST}
@@ -121,7 +130,7 @@ if [ -z "$ended" ]; then
     rm -f "$f"
   done
 fi
-if [ -z "$ended" ] && ${keeps}; then exit 0; fi
+if [ -z "$ended" ] && ${keeps} && forgotten_later; then exit 0; fi
 i=0; while [ $i -lt "$5" ]; do rm -f "$4.$i"; i=$((i + 1)); done
 exit \${ended:-0}`
 }

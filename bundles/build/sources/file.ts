@@ -51,12 +51,13 @@ function folderOf(name: string, { origins, loaded }: BuildContext): string {
 
 async function resolveFiles({ name, paths, asJson = [] }: FileSet, context: BuildContext): Promise<LockedFiles> {
   const folder = folderOf(name, context)
-  const found = (
-    await Promise.all(paths.map((path) => filesUnder(folder, posix.normalize(path).replace(/\/$/, ''))))
-  ).flat()
+  const under = async (some: string[]) =>
+    (await Promise.all(some.map((path) => filesUnder(folder, posix.normalize(path).replace(/\/$/, ''))))).flat()
+  const found = await under(paths)
+  const converted = new Set((await under(asJson)).filter((path) => /\.ya?ml$/.test(path)))
   const files = await Promise.all(
     [...new Set(found)].sort().map(async (path) => {
-      if (/\.ya?ml$/.test(path) && asJson.some((of) => path === of || path.startsWith(`${of}/`))) {
+      if (converted.has(path)) {
         const json = await yamlAsJson(join(folder, path))
         return { path, size: json.length, digest: digestOf(json), form: 'json' as const }
       }

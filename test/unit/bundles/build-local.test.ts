@@ -135,7 +135,7 @@ describe('files and executables', () => {
     const yaml = 'x-common: &common { cpus: 2 }\nledger: { <<: *common, memoryBytes: 1 }\n'
     writeFileSync(join(folder, 'services', 'ledger.yaml'), yaml)
     writeFileSync(join(folder, 'mounted.yaml'), 'as: it is\n')
-    const files = 'files: [{ name: data, paths: [services, mounted.yaml], asJson: [services] }]'
+    const files = 'files: [{ name: data, paths: [services, mounted.yaml], asJson: [./services/] }]'
     const spec = specOf({}, files)
     const origins = {}
     const { path, lock } = await buildIn(folder, { spec, origins })
@@ -154,6 +154,9 @@ describe('files and executables', () => {
     writeFileSync(join(folder, 'services', 'ledger.yaml'), yaml.replace('1', '2'))
     await expect(buildIn(folder, { spec, origins, options: { lock } })).rejects.toEqual(
       refusal('lock-differs', /other content/),
+    )
+    await expect(buildIn(folder, { spec: spec.replace('./services/', 'service'), origins })).rejects.toEqual(
+      refusal('file-not-found', /no such file/),
     )
     writeFileSync(join(folder, 'services', 'ledger.yaml'), 'ledger: [')
     await expect(buildIn(folder, { spec, origins })).rejects.toEqual(refusal('yaml-invalid', /line 1/))

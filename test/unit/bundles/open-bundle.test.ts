@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -69,6 +70,30 @@ async function faultOf(path: string) {
   }
   return undefined
 }
+
+describe('the digest of a range', () => {
+  it.each([0, 1, 1024 * 1024, 3.5 * 1024 * 1024])('is that of its bytes, of which there are %d', async (bytes) => {
+    const content = randomBytes(bytes)
+    const bundle = await openBundle(await smallBundle([content]))
+    const { offsetBytes = 0, sizeBytes = 0 } = bundle.extents.get(digestOf(content)) ?? {}
+    const heard: number[] = []
+    const range = [offsetBytes, offsetBytes + sizeBytes] as const
+    const found = await bundle.digestOfRange(...range, new AbortController().signal, (more) => void heard.push(more))
+    expect(found).toBe(digestOf(content))
+    expect(heard.reduce((sum, more) => sum + more, 0)).toBe(bytes)
+    await bundle.close()
+  })
+
+  it('ends when it is told to, and where the file became shorter', async () => {
+    const path = await smallBundle([randomBytes(3_000_000)])
+    const bundle = await openBundle(path)
+    const of = (signal: AbortSignal) => bundle.digestOfRange(0, bundle.sizeBytes, signal, () => {})
+    await expect(of(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
+    truncateSync(path, 1_500_000)
+    await expect(of(new AbortController().signal)).rejects.toThrow('became shorter')
+    await bundle.close()
+  })
+})
 
 describe('openBundle', () => {
   it('gives the manifest, and blobs from any offset', async () => {

@@ -11,7 +11,9 @@ import { NODE_PATHS } from '../../../agent/contract/paths.ts'
 import { END_BYTES, encodeHeader, paddingBytes } from '../../../bundles/format/tar-header.ts'
 import { deliverExecutable } from '../../../installer/delivery/deliver-executable.ts'
 import type { Executable, Sendable } from '../../../installer/delivery/executable.ts'
+import type { Connection } from '../../../installer/fleet/connection.ts'
 import { connectLocal } from '../../../installer/fleet/local-connection.ts'
+import { temporaryFolder } from '../engine/temporary-folder.ts'
 import { asksDigest, FakeNode } from './fake-node.ts'
 
 vi.mock('../../../agent/contract/paths.ts', async () => (await import('../engine/node-paths.ts')).pathsBelow())
@@ -173,15 +175,32 @@ describe('deliverExecutable', () => {
   })
 
   describe('that was taken away again, as a check does', () => {
+    let programs: string
+    /** A systemd that notes what it is asked for. */
+    beforeEach(async () => {
+      programs = await temporaryFolder()
+      for (const name of ['systemctl', 'systemd-run']) {
+        const script = `#!/bin/sh\nfor word; do printf '%s\\0' "$word"; done > ${programs}/${name}.asked\n`
+        await writeFile(join(programs, name), script, { mode: 0o755 })
+      }
+    })
+    const host = (): Connection => {
+      const local = connectLocal('n1')
+      const path = `PATH=${programs}:/usr/sbin:/usr/bin:/sbin:/bin`
+      return { ...local, exec: (argv, options) => local.exec(['env', path, ...argv], options) }
+    }
+    const asked = async (name: string) =>
+      (await readFile(join(programs, `${name}.asked`), 'utf8')).split('\0').slice(0, -1)
+
     async function deliverTwice(executable: Executable): Promise<{ waits: number; secondBytes: number | undefined }> {
-      await deliverExecutable(connectLocal('n1'), executable, () => {}, signal)
+      await deliverExecutable(host(), executable, () => {}, signal)
       const waits = (await readdir(NODE_PATHS.run).catch(() => [])).length
       await rm(NODE_PATHS.root, { recursive: true })
       let secondBytes: number | undefined
       const note = (done: number): void => {
         secondBytes = done
       }
-      expect(await deliverExecutable(connectLocal('n1'), executable, note, signal)).toBe(true)
+      expect(await deliverExecutable(host(), executable, note, signal)).toBe(true)
       expect((await readFile(NODE_PATHS.executable)).equals(bytes)).toBe(true)
       return { waits, secondBytes }
     }
@@ -190,16 +209,43 @@ describe('deliverExecutable', () => {
       expect(await deliverTwice(inTar(packedTar(bytes)))).toEqual({ waits: 1, secondBytes: undefined })
     })
 
+    it('waits for an hour, counted from the last delivery; what came since then stays', async () => {
+      await deliverExecutable(host(), inTar(packedTar(bytes)), () => {}, signal)
+      expect(await asked('systemctl')).toEqual(['stop', 'mojabox-forget.timer'])
+      const words = await asked('systemd-run')
+      expect(words).toEqual(expect.arrayContaining(['--unit=mojabox-forget', '--on-active=60min']))
+      const forget = () => {
+        const { status } = spawnSync('sh', words.slice(words.indexOf('sh') + 1))
+        expect(status).toBe(0)
+      }
+      forget()
+      const [piece = ''] = await readdir(NODE_PATHS.run)
+      const hourAgo = new Date(Date.now() - 3_600_000)
+      await utimes(join(NODE_PATHS.run, piece), hourAgo, hourAgo)
+      await writeFile(join(NODE_PATHS.run, `${'b'.repeat(64)}.0`), 'of a delivery that is on')
+      forget()
+      expect(await readdir(NODE_PATHS.run)).toEqual([`${'b'.repeat(64)}.0`])
+      await rm(join(NODE_PATHS.run, `${'b'.repeat(64)}.0`))
+      forget()
+      expect(await readdir(NODE_PATHS.run).catch(() => 'gone')).toBe('gone')
+    })
+
+    it('waits for nobody where no systemd would take it away', async () => {
+      await writeFile(join(programs, 'systemd-run'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+      const packed = packedTar(bytes)
+      expect(await deliverTwice(inTar(packed))).toMatchObject({ waits: 0, secondBytes: expect.any(Number) })
+    })
+
     it('waits for nobody as it is, in three times the memory', async () => {
       expect(await deliverTwice(plain)).toEqual({ waits: 0, secondBytes: bytes.length })
     })
 
     it('comes anew when what waited is damaged', async () => {
       const executable = inTar(packedTar(bytes))
-      await deliverExecutable(connectLocal('n1'), executable, () => {}, signal)
+      await deliverExecutable(host(), executable, () => {}, signal)
       await rm(NODE_PATHS.root, { recursive: true })
       for (const name of await readdir(NODE_PATHS.run)) await writeFile(join(NODE_PATHS.run, name), 'damaged')
-      expect(await deliverExecutable(connectLocal('n1'), executable, () => {}, signal)).toBe(true)
+      expect(await deliverExecutable(host(), executable, () => {}, signal)).toBe(true)
       expect((await readFile(NODE_PATHS.executable)).equals(bytes)).toBe(true)
     })
   })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 export function pathsBelow(root = temporaryRoot()) {
   const home = join(root, 'var', 'lib', 'mojabox')
   return {
+    FORGET_UNIT: 'mojabox-forget',
     NODE_PATHS: {
       root: home,
       executable: join(home, 'bin', 'mojabox'),
