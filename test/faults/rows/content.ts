@@ -199,6 +199,8 @@ const flippedExecutable: FaultRow = {
     const changes = await watched(subject, 'install')
     return withCopy(ground, 'install', async (path) => {
       expectDone(await ground.desk.run(['check', ...subject.flags, '--bundle', path]))
+      // What the check was sent waits for an hour, and would not be sent again.
+      await subject.on('sh', '-c', `rm -f ${NODE_PATHS.run}/*.*`)
       await flipBit(path, await contentOf(path, { kind: 'executable', name: /./, role: 'layer' }))
       const ended = await subject.run({}, ['--bundle', path])
       expect(await changes()).toEqual([])
