@@ -50,6 +50,7 @@ export async function splitBundle(options: SplitOptions): Promise<Split> {
   const path = join(options.folder ?? dirname(whole), basename(whole))
   const pieces = piecesOf(path, bundle.sizeBytes, partBytes)
   await checkWritable(path)
+  // One that cannot be read is told before gigabytes are written.
   await readEnvelope(whole)
   await refuseOthers(path, pieces.length)
   let doneBytes = 0

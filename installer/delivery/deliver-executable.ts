@@ -55,7 +55,7 @@ export async function deliverExecutable(
   const what = [NODE_PATHS.executable, executable.sha256, executable.sizeBytes]
   const count = Math.ceil(sizeBytes / PIECE_BYTES)
   const pieces = [join(NODE_PATHS.run, sha256), count, sizeBytes - (count - 1) * PIECE_BYTES, arrived]
-  const script = receiving(packed ? 'dpkg-deb --fsys-tarfile - | tar -xOf - |' : '', packed !== undefined)
+  const script = receiving(packed !== undefined)
   // A group of its own, so that it can be ended whole.
   const words = ['setsid', '--wait', 'sh', '-c', script, 'sh', ...[...what, ...pieces].map(String)]
   const sent = await connection.exec(words, { input, signal, timeoutMs: 30 * 60_000 })
@@ -81,10 +81,11 @@ export async function deliverExecutable(
  * What the host runs. Words: path, digest and size of the executable; what the names of pieces begin with, how many there
  * are, the last one's size, and how many have arrived. A piece gets its name when it is whole, so two desks that send the
  * same do not disturb each other, and neither does who hangs on a dead line: the first to be done ends the others. Each
- * piece goes on to `unpack` as it comes. The pieces of what came whole stay for an hour where it `keeps` them and there is a
- * systemd to take them away then.
+ * piece is unpacked as it comes. The pieces of what came whole stay for an hour where it is `packed`, so that they are few,
+ * and there is a systemd to take them away then.
  */
-function receiving(unpack: string, keeps: boolean): string {
+function receiving(packed: boolean): string {
+  const unpack = packed ? 'dpkg-deb --fsys-tarfile - | tar -xOf - |' : ''
   return `set -e; umask 022; ended=
 ${SHA256_OF}
 d=$(dirname "$1"); t="$1.$$.partial"; r=$(dirname "$4"); mkdir -p "$d"; mkdir -p -m 700 "$r"
@@ -130,7 +131,7 @@ if [ -z "$ended" ]; then
     rm -f "$f"
   done
 fi
-if [ -z "$ended" ] && ${keeps} && forgotten_later; then exit 0; fi
+if [ -z "$ended" ] && ${packed} && forgotten_later; then exit 0; fi
 i=0; while [ $i -lt "$5" ]; do rm -f "$4.$i"; i=$((i + 1)); done
 exit \${ended:-0}`
 }

@@ -131,7 +131,6 @@ export function install(life: OneHost): void {
   })
 }
 
-/** Once the engine has ended, which it does a moment after its last word. */
 /** All that has come in since the host started. */
 async function arrivedBytes({ host }: OneHost): Promise<number> {
   return Number((await nodeExec(host.name, ['cat', '/sys/class/net/eth0/statistics/rx_bytes'])).stdout)
@@ -144,6 +143,7 @@ async function inMemory({ host }: OneHost): Promise<{ pieces: number; timer: str
   return { pieces: Number(pieces), timer: await look('systemctl', 'is-active', 'mojabox-forget.timer') }
 }
 
+/** Once the engine has ended, which it does a moment after its last word. */
 export async function changesSince({ before, host }: OneHost): Promise<string[]> {
   const isActive = ['systemctl', 'is-active', 'mojabox-engine.service']
   const hasEnded = async () => (await nodeExec(host.name, isActive, { allowFailure: true })).exitCode !== 0
